@@ -1,0 +1,106 @@
+# vinci_module(NAME [USES module...] [LINK target...]): one folder of src/ is one static library `vinci_NAME`.
+# Sources are every .cc below src/NAME; `*_test.cc` go into the test program `vinci_NAME_test`,
+# `*_bench.cc` into `vinci_NAME_bench`, `*_fuzz.cc` into one libFuzzer program each, `*_main.cc` are left out.
+
+set(VINCI_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wno-psabi)
+
+add_library(vinci_options INTERFACE)
+target_compile_features(vinci_options INTERFACE cxx_std_20)
+target_include_directories(vinci_options INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+target_compile_options(vinci_options INTERFACE ${VINCI_WARNINGS} $<$<BOOL:${VINCI_WERROR}>:-Werror>
+  -ffp-contract=off)
+if(VINCI_SANITIZE)
+  target_compile_options(vinci_options INTERFACE -fsanitize=${VINCI_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_link_options(vinci_options INTERFACE -fsanitize=${VINCI_SANITIZE})
+endif()
+
+if(VINCI_TESTS)
+  enable_testing()
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+if(VINCI_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
+
+function(vinci_module name)
+  cmake_parse_arguments(ARG "" "" "USES;LINK" ${ARGN})
+  set(dir ${PROJECT_SOURCE_DIR}/src/${name})
+  file(GLOB_RECURSE all CONFIGURE_DEPENDS ${dir}/*.cc)
+  set(tests ${all})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  set(benches ${all})
+  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
+  set(fuzzers ${all})
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz|main|simd)\\.cc$")
+
+  set(deps vinci_options)
+  foreach(use IN LISTS ARG_USES)
+    list(APPEND deps vinci_${use})
+  endforeach()
+  list(APPEND deps ${ARG_LINK})
+
+  if(sources)
+    add_library(vinci_${name} STATIC ${sources})
+    target_link_libraries(vinci_${name} PUBLIC ${deps})
+  else()
+    add_library(vinci_${name} INTERFACE)
+    target_link_libraries(vinci_${name} INTERFACE ${deps})
+  endif()
+  add_library(vinci::${name} ALIAS vinci_${name})
+
+  # `*_simd.cc` are compiled once per instruction set; the code picks one at run time.
+  set(simd ${all})
+  list(FILTER simd INCLUDE REGEX "_simd\\.cc$")
+  if(simd)
+    vinci_simd_objects(vinci_${name} ${simd})
+  endif()
+
+  if(VINCI_TESTS AND tests)
+    add_executable(vinci_${name}_test ${tests})
+    target_link_libraries(vinci_${name}_test PRIVATE vinci_${name} GTest::gtest GTest::gmock GTest::gtest_main)
+    target_compile_definitions(vinci_${name}_test PRIVATE
+      VINCI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" VINCI_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
+    gtest_discover_tests(vinci_${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+      PROPERTIES LABELS unit TIMEOUT 600)
+  endif()
+  if(VINCI_BENCH AND benches)
+    add_executable(vinci_${name}_bench ${benches})
+    target_link_libraries(vinci_${name}_bench PRIVATE vinci_${name} benchmark::benchmark benchmark::benchmark_main)
+  endif()
+  if(VINCI_FUZZ)
+    foreach(fuzzer IN LISTS fuzzers)
+      get_filename_component(target ${fuzzer} NAME_WE)
+      add_executable(${target} ${fuzzer})
+      target_link_libraries(${target} PRIVATE vinci_${name})
+      target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+  endif()
+endfunction()
+
+# Instruction sets: name, then flags. Each compiles the same source with VINCI_TARGET=name.
+# Contraction is on in these files only: every kernel is written for and tested with fused multiply-add.
+function(vinci_simd_objects library)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set(targets baseline avx2 avx512)
+    set(flags_baseline "")
+    set(flags_avx2 -mavx2 -mfma)
+    set(flags_avx512 -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512)
+  else()
+    set(targets baseline)
+    set(flags_baseline "")
+  endif()
+  foreach(target IN LISTS targets)
+    add_library(${library}_${target} OBJECT ${ARGN})
+    target_link_libraries(${library}_${target} PRIVATE vinci_options)
+    target_compile_definitions(${library}_${target} PRIVATE VINCI_TARGET=${target})
+    target_compile_options(${library}_${target} PRIVATE -O3 -ffp-contract=fast -fno-math-errno
+      -fno-trapping-math ${flags_${target}})
+    target_sources(${library} PRIVATE $<TARGET_OBJECTS:${library}_${target}>)
+  endforeach()
+endfunction()

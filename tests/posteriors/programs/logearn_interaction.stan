@@ -1,0 +1,19 @@
+// Linear regression of log earnings on height, sex and their product, flat priors.
+// Source: Gelman and Hill (2007), ch. 4.
+data {
+  int<lower=0> N;
+  vector[N] earn;
+  vector[N] height;
+  vector[N] male;
+}
+transformed data {
+  vector[N] outcome = log(earn);
+  vector[N] height_if_male = height .* male;
+}
+parameters {
+  vector[4] beta;
+  real<lower=0> sigma;
+}
+model {
+  outcome ~ normal(beta[1] + beta[2] * height + beta[3] * male + beta[4] * height_if_male, sigma);
+}
