@@ -14,7 +14,9 @@
 
 namespace vinci::numeric {
 
-int hardware_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+int hardware_threads() {
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
 
 struct ThreadPool::State {
   std::mutex loop;  // held by the thread whose loop is running
@@ -65,7 +67,8 @@ struct ThreadPool::State {
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   if (threads < 1) threads = hardware_threads();
   for (int i = 1; i < threads; ++i) {
-    state_->workers.emplace_back([s = state_.get()](const std::stop_token& stop) { s->work(stop); });
+    state_->workers.emplace_back(
+        [s = state_.get()](const std::stop_token& stop) { s->work(stop); });
   }
 }
 
@@ -75,7 +78,8 @@ int ThreadPool::num_threads() const { return static_cast<int>(state_->workers.si
 
 void ThreadPool::run(std::ptrdiff_t count, Body body, void* fn) {
   State& s = *state_;
-  // A pool that is taken (by another thread, or by the loop this call is nested in) is not waited for.
+  // A pool that is taken (by another thread, or by the loop this call is nested in) is not waited
+  // for.
   static thread_local bool inside = false;
   std::unique_lock loop(s.loop, std::defer_lock);
   if (count <= 1 || s.workers.empty() || inside || !loop.try_lock()) {

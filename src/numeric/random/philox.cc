@@ -52,10 +52,10 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<u
 }
 
 double normal_quantile(double p) {
-  static constexpr double kA[] = {3.3871328727963666080e0,  1.3314166789178437745e2,
-                                  1.9715909503065514427e3,  1.3731693765509461125e4,
-                                  4.5921953931549871457e4,  6.7265770927008700853e4,
-                                  3.3430575583588128105e4,  2.5090809287301226727e3};
+  static constexpr double kA[] = {3.3871328727963666080e0, 1.3314166789178437745e2,
+                                  1.9715909503065514427e3, 1.3731693765509461125e4,
+                                  4.5921953931549871457e4, 6.7265770927008700853e4,
+                                  3.3430575583588128105e4, 2.5090809287301226727e3};
   static constexpr double kB[] = {1.0,
                                   4.2313330701600911252e1,
                                   6.8718700749205790830e2,
@@ -138,7 +138,8 @@ void fill_normal(RandomKey key, uint32_t step, uint32_t first_lane, std::ptrdiff
   fill_uniform(key, step, first_lane, rows, lanes, out, stride);
   for (std::ptrdiff_t row = 0; row < rows; ++row) {
     double* values = out + row * stride;
-    for (std::ptrdiff_t lane = 0; lane < lanes; ++lane) values[lane] = normal_quantile(values[lane]);
+    for (std::ptrdiff_t lane = 0; lane < lanes; ++lane)
+      values[lane] = normal_quantile(values[lane]);
   }
 }
 

@@ -1,5 +1,5 @@
-// Counter-based random numbers: a number is a pure function of (seed, stream, step, lane, row), so results
-// do not depend on the number of threads, on tiling or on the order of evaluation.
+// Counter-based random numbers: a number is a pure function of (seed, stream, step, lane, row), so
+// results do not depend on the number of threads, on tiling or on the order of evaluation.
 #pragma once
 
 #include <array>
@@ -9,8 +9,9 @@
 
 namespace vinci::numeric {
 
-/// Philox4x32-10: a bijection of 128-bit counters, indexed by a 64-bit key; its outputs on distinct counters
-/// pass as independent uniform words.  [Salmon, Moraes, Dror, Shaw 2011, doi 10.1145/2063384.2063405, sec. 3.3]
+/// Philox4x32-10: a bijection of 128-bit counters, indexed by a 64-bit key; its outputs on distinct
+/// counters pass as independent uniform words.  [Salmon, Moraes, Dror, Shaw 2011,
+/// doi 10.1145/2063384.2063405, sec. 3.3]
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
 /// Names a family of random numbers. Two keys that differ in either member give unrelated numbers.
@@ -19,7 +20,8 @@ struct RandomKey {
   uint32_t stream = 0;
 };
 
-/// Maps 64 random bits to (k + 1/2) 2^-52, k the upper 52 bits: never 0 or 1, exactly symmetric about 1/2.
+/// Maps 64 random bits to (k + 1/2) 2^-52, k the upper 52 bits: never 0 or 1, exactly symmetric
+/// about 1/2.
 inline double uniform_from_bits(uint64_t bits) {
   return (static_cast<double>(bits >> 12) + 0.5) * 0x1p-52;
 }
@@ -29,8 +31,8 @@ inline double uniform_from_bits(uint64_t bits) {
 /// [Wichura 1988, algorithm AS 241 (PPND16), doi 10.2307/2347330]
 double normal_quantile(double p);
 
-/// out[r * stride + l] = random number r of lane (first_lane + l) at `step`, for r < rows, l < lanes: uniform
-/// on (0, 1). A number depends on (key, step, absolute lane, r) only.
+/// out[r * stride + l] = random number r of lane (first_lane + l) at `step`, for r < rows, l <
+/// lanes: uniform on (0, 1). A number depends on (key, step, absolute lane, r) only.
 void fill_uniform(RandomKey key, uint32_t step, uint32_t first_lane, std::ptrdiff_t rows,
                   std::ptrdiff_t lanes, double* out, std::ptrdiff_t stride);
 

@@ -38,7 +38,8 @@ double RandomStream::uniform(double lower, double upper) {
 int64_t RandomStream::integer(int64_t n) {
   if (n < 1) return -1;
   const auto range = static_cast<uint64_t>(n);
-  const uint64_t biased = (0 - range) % range;  // 2^64 mod n: the values below it would be drawn too often
+  const uint64_t biased =
+      (0 - range) % range;  // 2^64 mod n: the values below it would be drawn too often
   uint64_t x = bits();
   while (x < biased) x = bits();
   return static_cast<int64_t>(x % range);
@@ -137,8 +138,8 @@ double RandomStream::pareto_type_2(double mu, double lambda, double alpha) {
 double RandomStream::von_mises(double mu, double kappa) {
   if (!(kappa >= 0) || !std::isfinite(kappa) || !std::isfinite(mu)) return kNan;
   constexpr double kPi = std::numbers::pi;
-  // Below 1e-8 the density is uniform to rounding; above 1e6 it is normal with variance 1/kappa to 1e-6,
-  // and the quotient below would cancel.
+  // Below 1e-8 the density is uniform to rounding; above 1e6 it is normal with variance 1/kappa to
+  // 1e-6, and the quotient below would cancel.
   if (kappa < 1e-8) return mu + kPi * (2 * uniform() - 1);
   if (kappa > 1e6) return mu + std::clamp(normal() / std::sqrt(kappa), -kPi, kPi);
   const double tau = 1 + std::sqrt(1 + 4 * kappa * kappa);
@@ -171,7 +172,8 @@ double RandomStream::inverse_gaussian(double mu, double lambda) {
   if (!positive(mu) || !positive(lambda)) return kNan;
   const double z = normal();
   const double y = mu * z * z / lambda;
-  // The smaller root of the quadratic, written without the cancellation of 1 + y/2 - sqrt(y + y^2/4).
+  // The smaller root of the quadratic, written without the cancellation of 1 + y/2 - sqrt(y +
+  // y^2/4).
   const double x = mu / (1 + 0.5 * y + std::sqrt(y + 0.25 * y * y));
   return uniform() <= mu / (mu + x) ? x : mu * (mu / x);
 }
@@ -184,8 +186,8 @@ int64_t RandomStream::bernoulli(double p) {
 int64_t RandomStream::binomial(int64_t n, double p) {
   if (n < 0 || !(p >= 0 && p <= 1)) return -1;
   int64_t count = 0;
-  // The i-th smallest of n uniforms is Beta(i, n + 1 - i): it splits the question "how many of n uniforms lie
-  // below p" into one of half the size.
+  // The i-th smallest of n uniforms is Beta(i, n + 1 - i): it splits the question "how many of n
+  // uniforms lie below p" into one of half the size.
   while (n > 16) {
     if (p <= 0) return count;
     if (p >= 1) return count + n;
@@ -211,8 +213,8 @@ int64_t RandomStream::beta_binomial(int64_t n, double a, double b) {
 int64_t RandomStream::poisson(double rate) {
   if (!(rate >= 0 && rate < 0x1p60)) return -1;
   int64_t count = 0;
-  // The m-th arrival of a unit-rate process is Gamma(m): either it lies within the window, or the m - 1
-  // arrivals before it are uniform on (0, arrival).
+  // The m-th arrival of a unit-rate process is Gamma(m): either it lies within the window, or the m
+  // - 1 arrivals before it are uniform on (0, arrival).
   while (rate > 12) {
     const auto m = static_cast<int64_t>(rate * 0.875);
     const double arrival = gamma(static_cast<double>(m));
@@ -297,9 +299,9 @@ void RandomStream::multinomial(int64_t n, std::span<const double> weights,
     if (weights[k] > 0) last = k;
   }
   for (size_t k = 0; k < weights.size(); ++k) {
-    counts[k] = k == last          ? n
+    counts[k] = k == last         ? n
                 : weights[k] == 0 ? 0
-                                   : binomial(n, std::clamp(weights[k] / rest, 0.0, 1.0));
+                                  : binomial(n, std::clamp(weights[k] / rest, 0.0, 1.0));
     n -= counts[k];
     rest -= weights[k];
     // Past a remainder eaten by rounding, nothing is left to hand out but to the last category.

@@ -1,4 +1,5 @@
-// Sequential random numbers with the distributions that programs draw from; see philox.h for batches.
+// Sequential random numbers with the distributions that programs draw from; see philox.h for
+// batches.
 #pragma once
 
 #include <array>
@@ -9,12 +10,13 @@
 
 namespace vinci::numeric {
 
-/// A sequence of random numbers. Streams that differ in seed, stream or substream are unrelated, and unrelated
-/// to what `fill_uniform` and `fill_normal` give for the same key: give each draw or task a substream of its
-/// own and results do not depend on threads. Copying a stream copies its position.
+/// A sequence of random numbers. Streams that differ in seed, stream or substream are unrelated,
+/// and unrelated to what `fill_uniform` and `fill_normal` give for the same key: give each draw or
+/// task a substream of its own and results do not depend on threads. Copying a stream copies its
+/// position.
 ///
-/// Distributions follow Stan's parametrisations. Arguments outside of a distribution's domain (stated with
-/// each) give NaN, or -1 where the result is an integer; the caller reports them.
+/// Distributions follow Stan's parametrisations. Arguments outside of a distribution's domain
+/// (stated with each) give NaN, or -1 where the result is an integer; the caller reports them.
 class RandomStream {
  public:
   explicit RandomStream(uint64_t seed, uint32_t stream = 0, uint32_t substream = 0)
@@ -63,15 +65,18 @@ class RandomStream {
   double von_mises(double mu, double kappa);
   double skew_normal(double xi, double omega, double alpha);
   double exp_mod_normal(double mu, double sigma, double lambda);
-  /// Inverse Gaussian with mean mu and shape lambda.  [Michael, Schucany, Haas 1976, doi 10.2307/2683801]
+  /// Inverse Gaussian with mean mu and shape lambda.  [Michael, Schucany, Haas 1976,
+  /// doi 10.2307/2683801]
   double inverse_gaussian(double mu, double lambda);
 
   /// p in [0, 1].
   int64_t bernoulli(double p);
-  /// n >= 0, p in [0, 1]; O(log n) beta draws, exact.  [Devroye 1986, ch. X.4.4, recursive splitting]
+  /// n >= 0, p in [0, 1]; O(log n) beta draws, exact.  [Devroye 1986, ch. X.4.4, recursive
+  /// splitting]
   int64_t binomial(int64_t n, double p);
   int64_t beta_binomial(int64_t n, double a, double b);
-  /// 0 <= rate < 2^60; O(log rate) gamma draws, exact.  [Ahrens and Dieter 1974, doi 10.1007/BF02293108]
+  /// 0 <= rate < 2^60; O(log rate) gamma draws, exact.  [Ahrens and Dieter 1974,
+  /// doi 10.1007/BF02293108]
   int64_t poisson(double rate);
   /// Stan's neg_binomial: mean alpha / beta.
   int64_t neg_binomial(double alpha, double beta);
