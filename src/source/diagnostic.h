@@ -39,7 +39,8 @@ struct Note {
   std::string message;
 };
 
-/// Messages are lower case without a full stop: what was found, then the rule; types and names in backticks.
+/// Messages are lower case without a full stop: what was found, then the rule; types and names in
+/// backticks.
 struct Diagnostic {
   Severity severity = Severity::kError;
   DiagnosticKind kind = DiagnosticKind::kSyntax;
@@ -59,9 +60,9 @@ struct Diagnostic {
   }
 };
 
-/// Collects diagnostics in the order of their arrival. Keeps the first `max_errors` errors and as many
-/// warnings; those beyond are counted only. References that it returns stay good until the next `clear`, except
-/// those of dropped diagnostics, which the next report overwrites.
+/// Collects diagnostics in the order of their arrival. Keeps the first `max_errors` errors and as
+/// many warnings; those beyond are counted only. References that it returns stay good until the
+/// next `clear`, except those of dropped diagnostics, which the next report overwrites.
 class DiagnosticSink {
  public:
   explicit DiagnosticSink(int max_errors = 20) : max_errors_(max_errors) {}
@@ -80,8 +81,12 @@ class DiagnosticSink {
   int num_warnings() const { return num_warnings_; }
   /// Enough errors have been seen: a stage may stop looking for more.
   bool full() const { return num_errors_ >= max_errors_; }
-  int num_dropped_errors() const { return num_errors_ > max_errors_ ? num_errors_ - max_errors_ : 0; }
-  int num_dropped_warnings() const { return num_warnings_ > max_errors_ ? num_warnings_ - max_errors_ : 0; }
+  int num_dropped_errors() const {
+    return num_errors_ > max_errors_ ? num_errors_ - max_errors_ : 0;
+  }
+  int num_dropped_warnings() const {
+    return num_warnings_ > max_errors_ ? num_warnings_ - max_errors_ : 0;
+  }
 
   const std::deque<Diagnostic>& diagnostics() const { return diagnostics_; }
   bool empty() const { return diagnostics_.empty(); }

@@ -19,9 +19,12 @@ struct CodePoint {
   size_t size;     // bytes, at least 1
 };
 
-/// Decodes the code point at `text[i]`; overlong forms, surrogates and values past U+10FFFF are broken.
+/// Decodes the code point at `text[i]`; overlong forms, surrogates and values past U+10FFFF are
+/// broken.
 CodePoint decode(std::string_view text, size_t i) {
-  const auto byte = [&](size_t k) { return static_cast<uint32_t>(static_cast<unsigned char>(text[k])); };
+  const auto byte = [&](size_t k) {
+    return static_cast<uint32_t>(static_cast<unsigned char>(text[k]));
+  };
   const uint32_t lead = byte(i);
   if (lead < 0x80) return {lead, 1};
   const size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
@@ -32,7 +35,8 @@ CodePoint decode(std::string_view text, size_t i) {
     value = (value << 6) | (byte(i + k) & 0x3F);
   }
   const uint32_t smallest = size == 2 ? 0x80 : size == 3 ? 0x800 : 0x10000;
-  if (value < smallest || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) return {0xFFFD, 1};
+  if (value < smallest || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000))
+    return {0xFFFD, 1};
   return {value, size};
 }
 
@@ -42,7 +46,8 @@ bool is_control(uint32_t c) {
          (c >= 0x2066 && c <= 0x2069);
 }
 
-/// Columns that a terminal gives to a code point: 0 for combining marks, 2 for East Asian wide, else 1.
+/// Columns that a terminal gives to a code point: 0 for combining marks, 2 for East Asian wide,
+/// else 1.
 int width(uint32_t c) {
   if (c < 0x300) return 1;
   if ((c >= 0x300 && c < 0x370) || (c >= 0x200B && c <= 0x200F) || (c >= 0x20D0 && c < 0x2100) ||
@@ -51,7 +56,8 @@ int width(uint32_t c) {
   }
   if ((c >= 0x1100 && c < 0x1160) || (c >= 0x2E80 && c < 0xA4D0) || (c >= 0xAC00 && c < 0xD7A4) ||
       (c >= 0xF900 && c < 0xFB00) || (c >= 0xFE30 && c < 0xFE70) || (c >= 0xFF00 && c < 0xFF61) ||
-      (c >= 0xFFE0 && c < 0xFFE7) || (c >= 0x1F300 && c < 0x1FB00) || (c >= 0x20000 && c < 0x40000)) {
+      (c >= 0xFFE0 && c < 0xFFE7) || (c >= 0x1F300 && c < 0x1FB00) ||
+      (c >= 0x20000 && c < 0x40000)) {
     return 2;
   }
   return 1;
@@ -84,15 +90,18 @@ Excerpt excerpt(const SourceFile& file, Span span, int max_columns) {
   const Location at = file.location(span.begin);
   const std::string_view line = file.line_text(at.line);
   const size_t line_begin = file.line_begin(span.begin);
-  const size_t caret_begin = std::min<size_t>(std::min(span.begin, file.size()) - line_begin, line.size());
+  const size_t caret_begin =
+      std::min<size_t>(std::min(span.begin, file.size()) - line_begin, line.size());
   const size_t caret_end =
       std::clamp<size_t>(std::max(span.end, span.begin) - line_begin, caret_begin, line.size());
 
-  // Start so that the caret lies in the window: from the line's begin if it is near, else half a window back.
+  // Start so that the caret lies in the window: from the line's begin if it is near, else half a
+  // window back.
   const auto window = static_cast<size_t>(std::max(max_columns, 20));
   size_t begin = 0;
   if (caret_end > window * 3 / 4 && line.size() > window) {
-    const size_t want = std::min(window / 2, window - std::min(window / 2, caret_end - caret_begin));
+    const size_t want =
+        std::min(window / 2, window - std::min(window / 2, caret_end - caret_begin));
     begin = caret_begin > want ? caret_begin - want : 0;
     // Never start inside a code point; four continuation bytes in a row are not UTF-8 anyway.
     for (int k = 0; k < 3 && begin > 0 && (line[begin] & 0xC0) == 0x80; ++k) --begin;
@@ -172,12 +181,14 @@ void render_one(std::string& out, Severity severity, Span span, std::string_view
   const std::string place = sources.describe(span);
   if (!place.empty()) out += style.paint("1", clean_message(place + ":")) + " ";
   out += style.paint(code, fmt::format("{}:", severity_name(severity)));
-  out += " " + clean_message(message);
+  out += ' ';
+  out += clean_message(message);
   if (!kind.empty()) out += style.paint("2", fmt::format(" [{}]", kind));
   out += '\n';
   if (!span.valid()) return;
   const Excerpt shown = excerpt(sources[span.file], span, options.max_columns);
-  out += "  " + shown.line + "\n  " + style.paint("1;32", shown.carets) + "\n";
+  fmt::format_to(std::back_inserter(out), "  {}\n  {}\n", shown.line,
+                 style.paint("1;32", shown.carets));
 }
 
 void json_place(std::string& out, Span span, const SourceMap& sources) {
@@ -199,26 +210,31 @@ std::string plural(int count, std::string_view noun) {
 std::string render_text(const Diagnostic& diagnostic, const SourceMap& sources,
                         const RenderOptions& options) {
   std::string out;
-  render_one(out, diagnostic.severity, diagnostic.span, diagnostic.message, kind_id(diagnostic.kind),
-             sources, options);
+  render_one(out, diagnostic.severity, diagnostic.span, diagnostic.message,
+             kind_id(diagnostic.kind), sources, options);
   for (const Note& note : diagnostic.notes) {
     render_one(out, Severity::kNote, note.span, note.message, "", sources, options);
   }
   if (!diagnostic.hint.empty()) {
-    out += Style{options.colour}.paint("1;36", "hint:") + " " + clean_message(diagnostic.hint) + "\n";
+    out +=
+        Style{options.colour}.paint("1;36", "hint:") + " " + clean_message(diagnostic.hint) + "\n";
   }
   return out;
 }
 
-std::string render_text(const DiagnosticSink& sink, const SourceMap& sources, const RenderOptions& options) {
+std::string render_text(const DiagnosticSink& sink, const SourceMap& sources,
+                        const RenderOptions& options) {
   std::string out;
-  for (const Diagnostic& diagnostic : sink.diagnostics()) out += render_text(diagnostic, sources, options);
+  for (const Diagnostic& diagnostic : sink.diagnostics())
+    out += render_text(diagnostic, sources, options);
   const int errors = sink.num_dropped_errors();
   const int warnings = sink.num_dropped_warnings();
   if (errors > 0 && warnings > 0) {
-    out += fmt::format("{} and {} not shown\n", plural(errors, "error"), plural(warnings, "warning"));
+    out +=
+        fmt::format("{} and {} not shown\n", plural(errors, "error"), plural(warnings, "warning"));
   } else if (errors > 0 || warnings > 0) {
-    out += fmt::format("{} not shown\n", errors > 0 ? plural(errors, "error") : plural(warnings, "warning"));
+    out += fmt::format("{} not shown\n",
+                       errors > 0 ? plural(errors, "error") : plural(warnings, "warning"));
   }
   return out;
 }
@@ -266,7 +282,8 @@ std::string render_json(const DiagnosticSink& sink, const SourceMap& sources) {
     json_place(out, d.span, sources);
     out += R"(, "notes": [)";
     for (size_t k = 0; k < d.notes.size(); ++k) {
-      out += fmt::format(R"({}{{"message": {})", k > 0 ? ", " : "", json_string(d.notes[k].message));
+      out +=
+          fmt::format(R"({}{{"message": {})", k > 0 ? ", " : "", json_string(d.notes[k].message));
       json_place(out, d.notes[k].span, sources);
       out += "}";
     }
@@ -274,7 +291,8 @@ std::string render_json(const DiagnosticSink& sink, const SourceMap& sources) {
     if (!d.hint.empty()) out += R"(, "hint": )" + json_string(d.hint);
     out += "}";
   }
-  return out + fmt::format("], \"errors\": {}, \"warnings\": {}}}\n", sink.num_errors(), sink.num_warnings());
+  return out + fmt::format("], \"errors\": {}, \"warnings\": {}}}\n", sink.num_errors(),
+                           sink.num_warnings());
 }
 
 }  // namespace vinci::source

@@ -36,7 +36,9 @@ const std::vector<uint32_t>& SourceFile::line_starts() const {
 
 size_t SourceFile::line_index(uint32_t offset) const {
   const auto& starts = line_starts();
-  return static_cast<size_t>(std::upper_bound(starts.begin(), starts.end(), offset) - starts.begin()) - 1;
+  return static_cast<size_t>(std::upper_bound(starts.begin(), starts.end(), offset) -
+                             starts.begin()) -
+         1;
 }
 
 Location SourceFile::location(uint32_t offset) const {
@@ -82,7 +84,7 @@ ReadStatus status_of_errno(int error) {
 }
 
 ReadStatus read_descriptor(int fd, size_t max_bytes, std::string& text, std::string& reason) {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) {
     reason = std::strerror(errno);
     return ReadStatus::kFailed;
@@ -97,8 +99,10 @@ ReadStatus read_descriptor(int fd, size_t max_bytes, std::string& text, std::str
   };
   const bool regular = S_ISREG(info.st_mode);
   if (regular && static_cast<size_t>(info.st_size) > max_bytes) return too_large();
-  // Pipes and /proc files have no size: grow as they come. One byte over the limit shows that there is more.
-  text.resize(regular && info.st_size > 0 ? static_cast<size_t>(info.st_size) + 1 : size_t{1} << 16);
+  // Pipes and /proc files have no size: grow as they come. One byte over the limit shows that there
+  // is more.
+  text.resize(regular && info.st_size > 0 ? static_cast<size_t>(info.st_size) + 1
+                                          : size_t{1} << 16);
   size_t used = 0;
   for (;;) {
     if (used == text.size()) {

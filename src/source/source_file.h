@@ -1,5 +1,6 @@
-// SourceFile: the text of a program or data file and the way from byte offsets to lines and columns.
-// SourceMap: the store of all files of a run, so that a Span can name its file (`#include`, data files).
+// SourceFile: the text of a program or data file and the way from byte offsets to lines and
+// columns. SourceMap: the store of all files of a run, so that a Span can name its file
+// (`#include`, data files).
 #pragma once
 
 #include <cstddef>
@@ -20,23 +21,26 @@ struct Location {
   uint32_t column = 0;
 };
 
-/// Immutable text with a name. Bytes are kept as they are: CR LF, tabs and broken UTF-8 are not repaired.
+/// Immutable text with a name. Bytes are kept as they are: CR LF, tabs and broken UTF-8 are not
+/// repaired.
 class SourceFile {
  public:
-  /// `first_line` is the number of the text's first line: above 1 for an excerpt of a file that is not held
-  /// whole (see SourceMap::add_excerpt).
+  /// `first_line` is the number of the text's first line: above 1 for an excerpt of a file that is
+  /// not held whole (see SourceMap::add_excerpt).
   SourceFile(std::string name, std::string text, uint32_t first_line = 1);
 
   const std::string& name() const { return name_; }
   std::string_view text() const { return text_; }
   uint32_t size() const { return static_cast<uint32_t>(text_.size()); }
 
-  /// Line and column of byte `offset`; an offset past the end gives the end. Lines end with LF; a byte of
-  /// a broken UTF-8 sequence counts as the sequence does for a decoder that looks only at lead bytes.
-  /// O(log lines + length of the line); the first call also scans the text for line ends. Thread-safe.
+  /// Line and column of byte `offset`; an offset past the end gives the end. Lines end with LF; a
+  /// byte of a broken UTF-8 sequence counts as the sequence does for a decoder that looks only at
+  /// lead bytes. O(log lines + length of the line); the first call also scans the text for line
+  /// ends. Thread-safe.
   Location location(uint32_t offset) const;
 
-  /// Bytes of the line (numbered as in `location`) without its line end; empty if there is no such line.
+  /// Bytes of the line (numbered as in `location`) without its line end; empty if there is no such
+  /// line.
   std::string_view line_text(uint32_t line) const;
   /// Offset of the first byte of the line that holds `offset`.
   uint32_t line_begin(uint32_t offset) const;
@@ -77,12 +81,13 @@ class SourceMap {
 
   /// Adds text held in memory. Text past kMaxDataBytes is a broken invariant: read with a limit.
   FileId add(std::string name, std::string text);
-  /// Adds some lines of a file that is too large to be held whole (a memory-mapped table): the first line
-  /// of `text` is line `first_line` of the file.
+  /// Adds some lines of a file that is too large to be held whole (a memory-mapped table): the
+  /// first line of `text` is line `first_line` of the file.
   FileId add_excerpt(std::string name, std::string text, uint32_t first_line);
-  /// Reads `path`. On failure reports `file-not-found`, `file-unreadable` or `file-too-large` at `from` (the
-  /// place of an `#include`, or nowhere) and returns an invalid id.
-  FileId add_from_path(const std::string& path, size_t max_bytes, DiagnosticSink& sink, Span from = {});
+  /// Reads `path`. On failure reports `file-not-found`, `file-unreadable` or `file-too-large` at
+  /// `from` (the place of an `#include`, or nowhere) and returns an invalid id.
+  FileId add_from_path(const std::string& path, size_t max_bytes, DiagnosticSink& sink,
+                       Span from = {});
 
   const SourceFile& operator[](FileId id) const;
   /// The bytes of a span; empty for a span that points nowhere.

@@ -31,7 +31,7 @@ TEST(SourceFile, CountsLinesFromOneAndColumnsInCodePoints) {
   EXPECT_EQ(file.num_lines(), 4u);
   EXPECT_EQ(file.location(0).line, 1u);
   EXPECT_EQ(file.location(0).column, 1u);
-  EXPECT_EQ(file.location(5).line, 2u);    // x, after the two bytes of é
+  EXPECT_EQ(file.location(5).line, 2u);  // x, after the two bytes of é
   EXPECT_EQ(file.location(5).column, 2u);
   EXPECT_EQ(file.line_text(2), "\xC3\xA9x");
   EXPECT_EQ(file.line_text(3), "");
@@ -93,8 +93,10 @@ TEST(Render, ShowsPlaceMessageCaretNotesAndHint) {
 TEST(Render, PutsTheCaretOfAnEmptySpanAtTheEndOfTheLine) {
   SourceMap map;
   const FileId id = map.add("m.stan", "int \xC3\xA9 = 3");
-  const Diagnostic d{Severity::kError, DiagnosticKind::kSyntax, {id, 10, 10}, "expected `;`", {}, {}};
-  EXPECT_EQ(render_text(d, map), "m.stan:1:10: error: expected `;` [syntax]\n  int \xC3\xA9 = 3\n           ^\n");
+  const Diagnostic d{
+      Severity::kError, DiagnosticKind::kSyntax, {id, 10, 10}, "expected `;`", {}, {}};
+  EXPECT_EQ(render_text(d, map),
+            "m.stan:1:10: error: expected `;` [syntax]\n  int \xC3\xA9 = 3\n           ^\n");
 }
 
 TEST(Render, UnderlinesOnlyTheFirstLineOfALongSpan) {
@@ -109,7 +111,8 @@ TEST(Render, CutsLongLinesAroundTheCaret) {
   std::string line(2'000'000, 'a');
   line.replace(1'000'000, 3, "BAD");
   const FileId id = map.add("m.stan", line);
-  for (const Span span : {find(map, id, "BAD"), Span{id, 10, 1'999'999}, Span{id, 1'999'999, 2'000'000}}) {
+  for (const Span span :
+       {find(map, id, "BAD"), Span{id, 10, 1'999'999}, Span{id, 1'999'999, 2'000'000}}) {
     const Diagnostic d{Severity::kError, DiagnosticKind::kSyntax, span, line, {}, line};
     const std::string text = render_text(d, map);
     EXPECT_LT(text.size(), 6000u);
@@ -127,9 +130,11 @@ TEST(Render, CutsLongLinesAroundTheCaret) {
 TEST(Render, NeverPassesControlCharactersOn) {
   SourceMap map;
   const FileId id = map.add("m\x1b[2J.stan", "x \x1b[31m \xFF\x07 y");
-  const Diagnostic d{Severity::kError, DiagnosticKind::kCharacter, {id, 2, 3}, "found `\x1b`\xC0", {}, "\x1b"};
+  const Diagnostic d{
+      Severity::kError, DiagnosticKind::kCharacter, {id, 2, 3}, "found `\x1b`\xC0", {}, "\x1b"};
   const std::string text = render_text(d, map);
-  for (const char c : text) EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << int(c);
+  for (const char c : text)
+    EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << int(c);
   EXPECT_THAT(text, Not(HasSubstr("\xFF")));
   EXPECT_THAT(render_text(d, map, {.colour = true}), HasSubstr("\x1b[1;31merror:\x1b[0m"));
 }
@@ -151,12 +156,14 @@ TEST(Render, JsonHoldsEverythingAndStaysValid) {
   DiagnosticSink sink;
   sink.error(DiagnosticKind::kSyntax, {id, 9, 10}, "a \"b\"\n\xFF").note({}, "n").with_hint("h");
   sink.warning(DiagnosticKind::kOption, {}, "w");
-  EXPECT_EQ(render_json(sink, map),
-            "{\"diagnostics\": [{\"severity\": \"error\", \"kind\": \"syntax\", \"message\": "
-            "\"a \\\"b\\\"\\n\xEF\xBF\xBD\", \"file\": \"m.stan\", \"line\": 2, \"column\": 3, \"end_line\": 2, "
-            "\"end_column\": 4, \"notes\": [{\"message\": \"n\"}], \"hint\": \"h\"}, "
-            "{\"severity\": \"warning\", \"kind\": \"option\", \"message\": \"w\", \"notes\": []}], "
-            "\"errors\": 1, \"warnings\": 1}\n");
+  EXPECT_EQ(
+      render_json(sink, map),
+      "{\"diagnostics\": [{\"severity\": \"error\", \"kind\": \"syntax\", \"message\": "
+      "\"a \\\"b\\\"\\n\xEF\xBF\xBD\", \"file\": \"m.stan\", \"line\": 2, \"column\": 3, "
+      "\"end_line\": 2, "
+      "\"end_column\": 4, \"notes\": [{\"message\": \"n\"}], \"hint\": \"h\"}, "
+      "{\"severity\": \"warning\", \"kind\": \"option\", \"message\": \"w\", \"notes\": []}], "
+      "\"errors\": 1, \"warnings\": 1}\n");
 }
 
 TEST(DiagnosticSink, KeepsTwentyErrorsAndCountsTheRest) {
@@ -175,7 +182,8 @@ TEST(DiagnosticKind, IdsAreUniqueAndKebabCase) {
   for (int i = 0; i < kNumDiagnosticKinds; ++i) {
     const auto kind = static_cast<DiagnosticKind>(i);
     EXPECT_TRUE(ids.insert(kind_id(kind)).second) << kind_id(kind);
-    for (const char c : kind_id(kind)) EXPECT_TRUE((c >= 'a' && c <= 'z') || c == '-') << kind_id(kind);
+    for (const char c : kind_id(kind))
+      EXPECT_TRUE((c >= 'a' && c <= 'z') || c == '-') << kind_id(kind);
     EXPECT_FALSE(kind_description(kind).empty());
   }
 }
@@ -183,7 +191,8 @@ TEST(DiagnosticKind, IdsAreUniqueAndKebabCase) {
 TEST(Suggest, EditDistance) {
   EXPECT_EQ(edit_distance("kitten", "sitting", 10), 3u);
   EXPECT_EQ(edit_distance("theta", "thtea", 10), 1u);
-  EXPECT_EQ(edit_distance("ca", "abc", 10), 3u);  // optimal string alignment, not full Damerau-Levenshtein
+  EXPECT_EQ(edit_distance("ca", "abc", 10),
+            3u);  // optimal string alignment, not full Damerau-Levenshtein
   EXPECT_EQ(edit_distance("", "abc", 10), 3u);
   EXPECT_EQ(edit_distance("abcdef", "uvwxyz", 2), 3u);
 }

@@ -23,8 +23,8 @@ struct Span {
 };
 static_assert(sizeof(Span) == 12, "spans lie in every AST node and graph term");
 
-/// The smallest span that covers both. Where they lie in different files (or one points nowhere): the first
-/// that is valid.
+/// The smallest span that covers both. Where they lie in different files (or one points nowhere):
+/// the first that is valid.
 constexpr Span join(Span a, Span b) {
   if (!a.valid()) return b;
   if (!b.valid() || a.file != b.file) return a;

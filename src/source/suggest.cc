@@ -23,7 +23,8 @@ size_t edit_distance(std::string_view a, std::string_view b, size_t limit) {
       }
       least = std::min(least, row[j]);
     }
-    // A later row can fall below this one's least only through a swap, which starts from the row before.
+    // A later row can fall below this one's least only through a swap, which starts from the row
+    // before.
     if (least > limit + 1) return limit + 1;
     std::swap(before, last);
     std::swap(last, row);

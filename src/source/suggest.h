@@ -7,9 +7,9 @@
 
 namespace vinci::source {
 
-/// Optimal string alignment distance: the least number of insertions, deletions, substitutions and swaps of
-/// neighbours that turn `a` into `b`, no stretch being edited twice; `limit` + 1 if it is more than `limit`.
-/// O(|a| |b|). Bytes, not code points.
+/// Optimal string alignment distance: the least number of insertions, deletions, substitutions and
+/// swaps of neighbours that turn `a` into `b`, no stretch being edited twice; `limit` + 1 if it is
+/// more than `limit`. O(|a| |b|). Bytes, not code points.
 size_t edit_distance(std::string_view a, std::string_view b, size_t limit);
 
 /// Keeps the nearest of the names it is shown.
@@ -27,8 +27,8 @@ class NearestName {
   std::string best_;
 };
 
-/// The nearest of `candidates` (any range of strings), empty if none is near. A difference in letter case
-/// only, or a missing suffix such as `_lpdf`, is for the caller to consider.
+/// The nearest of `candidates` (any range of strings), empty if none is near. A difference in
+/// letter case only, or a missing suffix such as `_lpdf`, is for the caller to consider.
 template <class Range>
 std::string did_you_mean(std::string_view name, const Range& candidates) {
   NearestName nearest(name);
