@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -23,7 +24,9 @@ struct RandomKey {
 /// Maps 64 random bits to (k + 1/2) 2^-52, k the upper 52 bits: never 0 or 1, exactly symmetric
 /// about 1/2.
 inline double uniform_from_bits(uint64_t bits) {
-  return (static_cast<double>(bits >> 12) + 0.5) * 0x1p-52;
+  // With the exponent of [1, 2) the fraction k is 1 + k 2^-52; both sums are exact, and vectorise
+  // where a conversion of integers would not.
+  return (std::bit_cast<double>(bits >> 12 | 0x3ff0000000000000u) - 1) + 0x1p-53;
 }
 
 /// Inverse of the standard normal distribution function, p in (0, 1): relative error about 1e-15.
