@@ -8,10 +8,12 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "lower/value.h"
 #include "numeric/random/random_stream.h"
+#include "source/diagnostic.h"
 
 namespace vinci::lower {
 
@@ -19,7 +21,7 @@ namespace vinci::lower {
 /// the form of a diagnostic (lower case, no full stop).
 struct TraceError {
   source::Span span;
-  std::string kind;  // a row of source/diagnostics.def
+  source::DiagnosticKind kind;
   std::string message;
 };
 
@@ -33,7 +35,9 @@ struct Call {
   std::function<Value(const Value& function, std::vector<Value> arguments)> invoke;
   std::ostream* messages = nullptr;  // where the program's messages go; may be null
 
-  [[noreturn]] void fail(const std::string& message, const char* kind = "domain") const {
+  [[noreturn]] void fail(
+      const std::string& message,
+      source::DiagnosticKind kind = source::DiagnosticKind::kArgumentValue) const {
     throw TraceError{span, kind, message};
   }
   /// The lane has density zero unless `value` satisfies the condition; a constant that fails is a TraceError-free
