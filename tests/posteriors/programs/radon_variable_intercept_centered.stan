@@ -1,0 +1,26 @@
+// Log radon of houses on the floor, county intercepts (centred), common slope. Source: Gelman and Hill (2007), ch. 12.
+data {
+  int<lower=0> J;
+  int<lower=0> N;
+  array[N] int<lower=1, upper=J> county_idx;
+  vector[N] floor_measure;
+  vector[N] log_radon;
+}
+parameters {
+  vector[J] alpha;
+  real beta;
+  real mu_alpha;
+  real<lower=0> sigma_alpha;
+  real<lower=0> sigma_y;
+}
+model {
+  mu_alpha ~ normal(0, 10);
+  beta ~ normal(0, 10);
+  sigma_alpha ~ normal(0, 1);
+  sigma_y ~ normal(0, 1);
+  alpha ~ normal(mu_alpha, sigma_alpha);
+  for (n in 1:N) {
+    real expected = alpha[county_idx[n]] + beta * floor_measure[n];
+    target += normal_lpdf(log_radon[n] | expected, sigma_y);
+  }
+}

@@ -1,0 +1,29 @@
+// Log radon of houses on the floor, county intercepts (non-centred), common slope. Source: Gelman and Hill (2007), ch. 12.
+data {
+  int<lower=0> J;
+  int<lower=0> N;
+  array[N] int<lower=1, upper=J> county_idx;
+  vector[N] floor_measure;
+  vector[N] log_radon;
+}
+parameters {
+  vector[J] alpha_raw;
+  real beta;
+  real mu_alpha;
+  real<lower=0> sigma_alpha;
+  real<lower=0> sigma_y;
+}
+transformed parameters {
+  vector[J] alpha = mu_alpha + sigma_alpha * alpha_raw;
+}
+model {
+  mu_alpha ~ normal(0, 10);
+  beta ~ normal(0, 10);
+  sigma_alpha ~ normal(0, 1);
+  sigma_y ~ normal(0, 1);
+  alpha_raw ~ normal(0, 1);
+  for (n in 1:N) {
+    real expected = alpha[county_idx[n]] + beta * floor_measure[n];
+    target += normal_lpdf(log_radon[n] | expected, sigma_y);
+  }
+}
