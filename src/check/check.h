@@ -1,0 +1,36 @@
+// The type checker: from a parsed program to a TypedProgram, or diagnostics.
+// Neighbours: syntax/ast.h (what comes in), library.h (the functions of the language), lower/ (who uses the result).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "source/diagnostic.h"
+#include "syntax/ast.h"
+
+namespace vinci::check {
+
+/// A program that keeps all rules of the language. Every field of the tree marked "check" is filled:
+/// types and `is_data` of all expressions, the variables store, call targets, user function ids.
+///
+/// Laws:
+/// 1. No expression has type kError, kVoid (except the call of a kCall statement) or kFunction
+///    (except the function arguments of higher-order functions, whose `function` is set).
+/// 2. Every kVariable expression has `variable` or `function`; every kCall a target; a kUser target
+///    names a function with a body.
+/// 3. Deprecated calls have been rewritten to their modern form (`fabs` to `abs`, `normal_log` to
+///    `normal_lpdf`, `if_else` to a ternary, `increment_log_prob` to `target +=`), so that stages
+///    that follow know one name per thing. Promotions (int to real to complex) are implicit.
+struct TypedProgram {
+  syntax::Program program;
+};
+
+/// Checks `program` and reports every independent fault to `sink`; nullopt if there is an error
+/// (the sink's earlier errors do not count). Expressions of any depth are safe: they are checked
+/// without recursion. O(size of the program), plus per call the number of its overloads.
+std::optional<TypedProgram> check(syntax::Program program, source::DiagnosticSink& sink);
+
+/// The typed tree as indented text, one node a line: what `--dump=typed` prints.
+std::string dump_typed(const TypedProgram& typed);
+
+}  // namespace vinci::check
