@@ -87,6 +87,8 @@ class ArrayFunction {
   virtual std::string name() const = 0;
   virtual int num_inputs() const = 0;
   virtual int num_outputs() const = 0;
+  /// Whether `other` computes the same outputs from the same inputs; lets equal calls be merged.
+  virtual bool equals(const ArrayFunction& other) const { return this == &other; }
   /// Doubles of scratch per lane that `forward` leaves for `reverse`.
   virtual int64_t scratch_size() const { return 0; }
   /// in[k], out[k]: rows of `lanes` doubles.
@@ -121,6 +123,8 @@ struct Guard {
   source::Span span;
   std::string what;  // "scale", "order of `normal`", …: subject of the message "… is -0.31"
 };
+/// Whether `x` satisfies the condition; NaN satisfies none.
+bool holds(Guard::Kind kind, double x);
 
 class Graph {
  public:
@@ -203,7 +207,8 @@ class Graph {
   const std::vector<Guard>& guards() const { return guards_; }
   /// The part of the log density (first) and of the log Jacobian (second) that depends on nothing.
   double constant_term(bool is_jacobian) const { return constant_terms_[is_jacobian ? 1 : 0]; }
-  void replace_terms(std::vector<Term> terms, double add_to_constant);
+  /// For passes: new terms of the same sum, and what of it has become constant.
+  void replace_terms(std::vector<Term> terms, double add_to_constant, double add_to_jacobian);
 
   /// A readable listing, one node a line.
   std::string dump() const;
