@@ -1,0 +1,188 @@
+#include "diagnose/verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace vinci::diagnose {
+namespace {
+
+constexpr double kGoodKhat = 0.5;
+constexpr double kNonfiniteShare = 0.01;
+constexpr double kNonfiniteRemark = 0.001;
+// Another optimum this many nats below carries less than one thousandth of the mass.
+constexpr double kNegligibleMode = -6.9;
+
+class Judge {
+ public:
+  void lower_to(Grade grade, std::string reason) {
+    verdict_.grade = std::max(verdict_.grade, grade);
+    verdict_.reasons.push_back(std::move(reason));
+  }
+  void remark(std::string reason) { verdict_.reasons.push_back(std::move(reason)); }
+  void suggest(std::string_view what) {
+    if (std::find(verdict_.suggestions.begin(), verdict_.suggestions.end(), what) ==
+        verdict_.suggestions.end()) {
+      verdict_.suggestions.emplace_back(what);
+    }
+  }
+  Grade grade() const { return verdict_.grade; }
+  Verdict take() { return std::move(verdict_); }
+
+ private:
+  Verdict verdict_{Grade::kGood, {}, {}};
+};
+
+constexpr std::string_view kReparameterise =
+    "Reparameterise the model, for instance non-centre its hierarchies or put tighter priors on "
+    "its scales.";
+constexpr std::string_view kRicherFamily = "Try a richer family, or a larger budget.";
+
+void judge_tail(const Evidence& e, Judge& judge) {
+  if (std::isnan(e.khat)) {
+    judge.lower_to(Grade::kBad,
+                   fmt::format("{} draws are too few to judge the fit by.", e.num_judged));
+    judge.suggest("Ask for at least 1000 draws.");
+    return;
+  }
+  if (e.khat <= kGoodKhat && e.khat <= e.khat_threshold) {
+    judge.remark(fmt::format("k-hat is {:.2f}: the approximation covers the posterior well.",
+                             std::max(e.khat, 0.0)));
+    return;
+  }
+  if (e.khat <= e.khat_threshold) {
+    judge.lower_to(Grade::kUsable,
+                   e.reweighted
+                       ? fmt::format("k-hat is {:.2f}, above 0.5: the draws were reweighted to the "
+                                     "posterior; means and deviations are reliable, tails less so.",
+                                     e.khat)
+                       : fmt::format("k-hat is {:.2f}, above 0.5: means and deviations are nearly "
+                                     "right, tails may not be.",
+                                     e.khat));
+    return;
+  }
+  judge.lower_to(Grade::kBad,
+                 fmt::format("k-hat is {:.2f}, above {:.2f}: the posterior has mass that the "
+                             "approximation does not cover.",
+                             e.khat, e.khat_threshold));
+  judge.suggest(kReparameterise);
+  judge.suggest(kRicherFamily);
+}
+
+void judge_optimisation(const Evidence& e, Judge& judge) {
+  if (e.cancelled) judge.lower_to(Grade::kBad, "The fit was interrupted.");
+  if (e.stopped_early) {
+    judge.lower_to(Grade::kUsable, "The optimisation ended before its stopping rule was met.");
+    judge.suggest("Allow more evaluations or more time.");
+  }
+  if (!(e.gap > e.gap_tolerance)) return;
+  // The gap is in nats. Half the square of a mean error in standard deviations is its share of the
+  // gap, so a tenth of a nat per coordinate is an error of almost half a deviation in each.
+  const bool far = e.gap > std::max(1.0, 0.1 * static_cast<double>(e.dim));
+  judge.lower_to(far ? Grade::kBad : Grade::kUsable,
+                 fmt::format("The optimisation ended {}an estimated {:.2g} nats below its optimum; "
+                             "{:.2g} were asked for.",
+                             e.budget_spent ? "with its budget, " : "", e.gap, e.gap_tolerance));
+  judge.suggest("Allow more evaluations or more time.");
+}
+
+void judge_starts(const Evidence& e, Judge& judge) {
+  if (e.num_failed_starts > 0) {
+    judge.remark(
+        fmt::format("{} of {} starting points led nowhere.", e.num_failed_starts, e.num_starts));
+  }
+  std::ptrdiff_t rivals = 0;
+  double best = -std::numeric_limits<double>::infinity();
+  for (const double mode : e.other_modes) {
+    if (mode > kNegligibleMode) ++rivals;
+    best = std::max(best, mode);
+  }
+  if (rivals > 0) {
+    judge.lower_to(
+        Grade::kBad,
+        fmt::format("Different starting points end in {} different places, the nearest rival "
+                    "with {} exp({:.1f}) times the mass: the posterior has several modes.",
+                    rivals + 1, "about", best));
+    judge.suggest(
+        "Break the symmetry of the model (for instance by an ordering), or run several seeds.");
+  } else if (!e.other_modes.empty()) {
+    judge.remark(fmt::format(
+        "Some starting points end in places that hold at most exp({:.0f}) of the mass.", best));
+  }
+}
+
+}  // namespace
+
+Estimate elbo_from_log_ratios(std::span<const double> log_ratios) {
+  if (log_ratios.empty()) return {};
+  double n = 0, mean = 0, variance = 0;
+  for (const double r : log_ratios) {
+    if (!std::isfinite(r)) continue;
+    // Welford's recursion.
+    n += 1;
+    const double d = r - mean;
+    mean += d / n;
+    variance += d * (r - mean);
+  }
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (n == 0) return {-kInfinity, kInfinity};
+  return {mean, n > 1 ? std::sqrt(variance / (n - 1) / n) : kInfinity};
+}
+
+std::string_view to_string(Grade grade) {
+  switch (grade) {
+    case Grade::kGood:
+      return "good";
+    case Grade::kUsable:
+      return "usable";
+    case Grade::kBad:
+      break;
+  }
+  return "bad";
+}
+
+Verdict judge(const Evidence& e) {
+  Judge judge;
+  if (e.dim == 0) {
+    judge.remark("The model has no parameters: there is nothing to approximate.");
+    return judge.take();
+  }
+  if (e.num_judged == 0 || e.num_nonfinite >= e.num_judged) {
+    judge.lower_to(Grade::kBad,
+                   e.num_starts > 0 && e.num_failed_starts >= e.num_starts
+                       ? fmt::format("The log density was not finite at any of {} starting points.",
+                                     e.num_starts)
+                       : "The log density is finite at none of the draws.");
+    judge.suggest(
+        "Check the model's constraints and data, or give an initial point inside the support.");
+    return judge.take();
+  }
+  judge_tail(e, judge);
+  const double share = static_cast<double>(e.num_nonfinite) / static_cast<double>(e.num_judged);
+  if (share > kNonfiniteShare) {
+    judge.lower_to(
+        Grade::kBad,
+        fmt::format("The log density is not finite at {:.1f} % of the draws.", 100 * share));
+    judge.suggest(
+        "Declare the constraints that the density enforces, so that draws cannot leave its "
+        "support.");
+  } else if (e.num_nonfinite > 0) {
+    std::string reason = fmt::format("The log density is not finite at {} of {} draws.",
+                                     e.num_nonfinite, e.num_judged);
+    if (share > kNonfiniteRemark) {
+      judge.lower_to(Grade::kUsable, std::move(reason));
+    } else {
+      judge.remark(std::move(reason));
+    }
+  }
+  judge_optimisation(e, judge);
+  judge_starts(e, judge);
+  if (e.dim > 100 && e.ess < 0.01 * static_cast<double>(e.num_judged)) {
+    judge.lower_to(Grade::kBad, fmt::format("{} draws have an effective sample size of {:.0f}.",
+                                            e.num_judged, e.ess));
+  }
+  return judge.take();
+}
+
+}  // namespace vinci::diagnose

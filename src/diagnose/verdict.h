@@ -1,0 +1,69 @@
+// The judgement on a fit: may its draws be used in place of the posterior's?
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "diagnose/psis.h"
+
+namespace vinci::diagnose {
+
+/// A Monte Carlo estimate and its standard error.
+struct Estimate {
+  double value = std::numeric_limits<double>::quiet_NaN();
+  double error = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// E_q[log p - log q] and its standard error, from independent draws of q, in nats. -inf if some
+/// ratio is -inf.
+Estimate elbo_from_log_ratios(std::span<const double> log_ratios);
+
+enum class Grade { kGood, kUsable, kBad };
+std::string_view to_string(Grade grade);
+
+/// What is known of a fit when it is judged. Defaults are neutral: what is not known does not count
+/// against it.
+struct Evidence {
+  std::ptrdiff_t dim = 0;
+  std::ptrdiff_t num_judged = 0;     // independent draws the numbers below were computed from
+  std::ptrdiff_t num_nonfinite = 0;  // of them: log density -inf or NaN
+  double khat = 0;
+  double khat_threshold = 0.7;
+  double ess = 0;
+  Estimate elbo;
+  bool reweighted = false;  // the draws handed out are importance-resampled
+  /// Estimated nats between the ELBO and its optimum within the family, and what was asked for;
+  /// NaN: unknown.
+  double gap = std::numeric_limits<double>::quiet_NaN();
+  double gap_tolerance = 0;
+  /// The method that made the fit ends by its own rule (not by the gap) and did not get there.
+  bool stopped_early = false;
+  bool cancelled = false;
+  bool budget_spent = false;
+  /// Other optima, which converged and differ from the fit: estimated log mass relative to it, in
+  /// nats.
+  std::vector<double> other_modes;
+  std::ptrdiff_t num_starts = 0;
+  std::ptrdiff_t num_failed_starts = 0;
+};
+
+struct Verdict {
+  Grade grade = Grade::kBad;
+  std::vector<std::string> reasons;      // each a sentence; never empty
+  std::vector<std::string> suggestions;  // each a sentence
+};
+
+/// good: k-hat <= 0.5 and nothing speaks against it: means, deviations and tails may be used.
+/// usable: k-hat up to min(0.7, 1 - 1/log10 S): means and deviations may be used, tails with care.
+/// bad: the draws are not draws of the posterior, or nothing shows that they are. Regardless of
+/// k-hat: no finite density, more than 1 % draws of zero density, another optimum of more than 1e-3
+/// of the mass, an optimisation that was cut off far from its optimum, D > 100 with effective
+/// sample share below 1 %. [thresholds of k-hat: Vehtari et al. 2024, JMLR 25(72), sec. 3.2.4; Yao
+/// et al. 2018, sec. 3]
+Verdict judge(const Evidence& evidence);
+
+}  // namespace vinci::diagnose
