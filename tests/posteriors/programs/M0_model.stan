@@ -1,6 +1,6 @@
 // Closed population size by data augmentation, constant detection probability.
 // Whether an animal never seen exists is summed out. Uniform priors.
-// Source: Kery and Schaub, "Bayesian Population Analysis using WinBUGS" (2012), section 6.2.
+// Source: Kery and Schaub, "Bayesian Population Analysis using WinBUGS" (2012), ch. 6.
 data {
   int<lower=0> M;  // animals seen, and possible others
   int<lower=0> T;  // occasions

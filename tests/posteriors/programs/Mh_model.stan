@@ -1,5 +1,6 @@
-// Closed population size by data augmentation; detection varies between animals, normal on the logit scale.
-// Source: Kery and Schaub, "Bayesian Population Analysis using WinBUGS" (2012), section 6.2.
+// Closed population size by data augmentation; detection varies between animals, normal on the
+// logit scale.
+// Source: Kery and Schaub, "Bayesian Population Analysis using WinBUGS" (2012), ch. 6.
 data {
   int<lower=0> M;
   int<lower=0> T;

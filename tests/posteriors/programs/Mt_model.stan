@@ -1,5 +1,5 @@
 // Closed population size by data augmentation; detection probability varies between occasions.
-// Source: Kery and Schaub, "Bayesian Population Analysis using WinBUGS" (2012), section 6.2.
+// Source: Kery and Schaub, "Bayesian Population Analysis using WinBUGS" (2012), ch. 6.
 data {
   int<lower=0> M;
   int<lower=0> T;

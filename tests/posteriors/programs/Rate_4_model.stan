@@ -1,4 +1,5 @@
-// Prior and posterior prediction of a binomial count. Source: Lee and Wagenmakers (2013), section 3.4.
+// Prior and posterior prediction of a binomial count.
+// Source: Lee and Wagenmakers (2013), section 3.4.
 data {
   int<lower=1> n;
   int<lower=0> k;

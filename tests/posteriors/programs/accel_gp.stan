@@ -1,10 +1,13 @@
-// Head acceleration in a motorcycle crash: Gaussian processes over time for the mean and for the log standard
-// deviation, both in a reduced basis of Laplacian eigenfunctions (Hilbert-space approximation).
-// Source: Riutort-Mayol et al. (2023), Statistics and Computing 33; data mcycle of Silverman (1985).
+// Head acceleration in a motorcycle crash: Gaussian processes over time for the mean and for the
+// log standard deviation, both in a reduced basis of Laplacian eigenfunctions (Hilbert-space
+// approximation).
+// Source: Riutort-Mayol et al. (2023), Statistics and Computing 33; data mcycle of Silverman
+// (1985).
 functions {
-  // Values at the basis functions of the process: weights are standard normal, scaled by the root of the
-  // spectral density of the squared-exponential kernel at the frequencies omega.
-  vector reduced_gp(matrix basis, real sd, real length_scale, vector weights, array[] vector omega) {
+  // A draw of the process at the data: standard normal weights of the basis functions, scaled by the
+  // root of the squared-exponential kernel's spectral density at the frequencies omega.
+  vector reduced_gp(matrix basis, real sd, real length_scale, vector weights,
+                    array[] vector omega) {
     int num_basis = size(omega);
     int num_dims = dims(omega)[2];
     real peak = square(sd) * (sqrt(2 * pi()) * length_scale) ^ num_dims;

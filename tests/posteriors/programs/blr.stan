@@ -1,5 +1,5 @@
-// Bayesian linear regression with weak normal priors; the scale's prior is a normal that keeps its full
-// constant on the positive half-line.
+// Bayesian linear regression with weak normal priors; the scale's prior is a normal that keeps its
+// full constant on the positive half-line.
 data {
   int<lower=0> N;
   int<lower=0> D;

@@ -1,5 +1,6 @@
-// Counts in areas with an offset: Poisson regression with the BYM2 mixture of independent and spatial effects.
-// The spatial part is an intrinsic autoregression over the edges, its sum softly held at zero.
+// Counts in areas with an offset: Poisson regression with the BYM2 mixture of independent and
+// spatial effects. The spatial part is an intrinsic autoregression over the edges, its sum softly
+// held at zero.
 // Source: Morris et al. (2019), Spatial and Spatio-temporal Epidemiology 31; Riebler et al. (2016).
 data {
   int<lower=0> N;

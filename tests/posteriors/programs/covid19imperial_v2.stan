@@ -1,5 +1,5 @@
-// Effect of interventions on the spread of COVID-19 in several countries: a renewal process for infections,
-// its convolution with the delay to death, negative binomial counts of deaths.
+// Effect of interventions on the spread of COVID-19 in several countries: a renewal process for
+// infections, its convolution with the delay to death, negative binomial counts of deaths.
 // Source: Flaxman et al. (2020), Nature 584; version 2 of the published model.
 data {
   int<lower=1> M;                      // countries

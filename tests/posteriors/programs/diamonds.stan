@@ -1,5 +1,6 @@
-// Linear regression of log price on properties of diamonds, with centred predictors, standard normal slopes
-// and Student-t priors on intercept and (half) residual scale. Data: ggplot2's diamonds, subsampled.
+// Linear regression of log price on properties of diamonds, with centred predictors, standard
+// normal slopes and Student-t priors on intercept and (half) residual scale. Data: ggplot2's
+// diamonds, subsampled.
 data {
   int<lower=1> N;
   vector[N] Y;

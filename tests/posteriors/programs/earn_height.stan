@@ -1,5 +1,6 @@
 // Linear regression of earnings on height, flat priors.
-// Source: Gelman and Hill, "Data Analysis Using Regression and Multilevel/Hierarchical Models" (2007), ch. 4.
+// Source: Gelman and Hill, "Data Analysis Using Regression and Multilevel/Hierarchical Models"
+// (2007), ch. 4.
 data {
   int<lower=0> N;
   vector[N] earn;

@@ -1,5 +1,6 @@
-// Vote for the Republican candidate in 1988 polls: logistic regression with varying intercepts of age,
-// education, their product, state and region. Source: Gelman and Hill (2007), section 14.1.
+// Vote for the Republican candidate in 1988 polls: logistic regression with varying intercepts of
+// age, education, their product, state and region.
+// Source: Gelman and Hill (2007), section 14.1.
 data {
   int<lower=0> N;
   int<lower=0> n_age;

@@ -1,5 +1,6 @@
-// Gaussian-process regression with a squared-exponential kernel; the latent function is integrated out.
-// Here `sigma` is the noise variance on the diagonal. Source: Gaussian-process chapter, Stan User's Guide.
+// Gaussian-process regression with a squared-exponential kernel; the latent function is integrated
+// out. Here `sigma` is the noise variance on the diagonal.
+// Source: Gaussian-process chapter, Stan User's Guide.
 data {
   int<lower=1> N;
   array[N] real x;

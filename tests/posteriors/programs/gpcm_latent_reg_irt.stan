@@ -1,5 +1,7 @@
-// Generalised partial credit model for graded answers, with a regression of ability on person covariates.
-// Source: Muraki (1992); Furr, "edstan: Stan Models for Item Response Theory" (2017). Data: TIMSS 2011.
+// Generalised partial credit model for graded answers, with a regression of ability on person
+// covariates.
+// Source: Muraki (1992); Furr, "edstan: Stan Models for Item Response Theory" (2017). Data: TIMSS
+// 2011.
 functions {
   // log P(score y) where eta is the scaled ability and beta the item's step difficulties.
   real partial_credit_lpmf(int y, real eta, vector beta) {

@@ -1,5 +1,6 @@
-// Item response with two parameters per item, log discrimination and difficulty, which have a common bivariate
-// normal prior. Source: Furr, "Hierarchical two-parameter logistic item response model" (Stan case study, 2017).
+// Item response with two parameters per item, log discrimination and difficulty, which have a
+// common bivariate normal prior.
+// Source: Furr, "Hierarchical two-parameter logistic item response model" (Stan case study, 2017).
 data {
   int<lower=1> I;
   int<lower=1> J;

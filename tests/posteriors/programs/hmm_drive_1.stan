@@ -1,6 +1,7 @@
-// Hidden Markov model of basketball "drive" events: two observed series (inverse speed u and distance to the
-// hoop v), normal emissions with known scales, ordered state means. Hidden states are summed out by the
-// forward recursion. Source: Imad Ali, "Hierarchical HMMs for NBA player tracking" (Stan case study, 2019).
+// Hidden Markov model of basketball "drive" events: two observed series (inverse speed u and
+// distance to the hoop v), normal emissions with known scales, ordered state means. Hidden states
+// are summed out by the forward recursion.
+// Source: Imad Ali, hidden Markov models of basketball player tracking data (2019).
 data {
   int<lower=1> K;
   int<lower=1> N;

@@ -1,5 +1,6 @@
-// Hidden Markov model with normal emissions of unit scale and ordered positive means; uniform priors on the
-// rows of the transition matrix. Hidden states are summed out by the forward recursion.
+// Hidden Markov model with normal emissions of unit scale and ordered positive means; uniform
+// priors on the rows of the transition matrix. Hidden states are summed out by the forward
+// recursion.
 // Source: hidden Markov section of the Stan User's Guide.
 data {
   int<lower=0> N;
@@ -28,7 +29,8 @@ model {
     for (to in 1:K) {
       array[K] real path;
       for (from in 1:K) {
-        path[from] = log_forward[t - 1, from] + log(theta[from, to]) + normal_lpdf(y[t] | mu[to], 1);
+        path[from] = log_forward[t - 1, from] + log(theta[from, to])
+                     + normal_lpdf(y[t] | mu[to], 1);
       }
       log_forward[t, to] = log_sum_exp(path);
     }

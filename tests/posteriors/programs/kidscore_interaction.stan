@@ -1,4 +1,5 @@
-// Test score of children on the mother's schooling, IQ and their product. Source: Gelman and Hill (2007), ch. 3.
+// Test score of children on the mother's schooling, IQ and their product.
+// Source: Gelman and Hill (2007), ch. 3.
 data {
   int<lower=0> N;
   vector<lower=0, upper=200>[N] kid_score;

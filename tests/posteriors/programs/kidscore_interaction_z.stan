@@ -1,4 +1,5 @@
-// Test score of children on predictors scaled by two standard deviations and their product, flat priors.
+// Test score of children on predictors scaled by two standard deviations and their product, flat
+// priors.
 // Source: Gelman and Hill (2007), ch. 4.
 functions {
   vector standardize(vector x) {

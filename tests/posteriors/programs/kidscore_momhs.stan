@@ -1,4 +1,5 @@
-// Test score of children on whether the mother finished high school. Source: Gelman and Hill (2007), ch. 3.
+// Test score of children on whether the mother finished high school.
+// Source: Gelman and Hill (2007), ch. 3.
 data {
   int<lower=0> N;
   vector<lower=0, upper=200>[N] kid_score;

@@ -1,4 +1,5 @@
-// Linear trend of summer temperature at Kilpisjarvi, Finland, with the priors of intercept and slope as data.
+// Linear trend of summer temperature at Kilpisjarvi, Finland, with the priors of intercept and
+// slope as data.
 // Source: Vehtari, "Bayesian Data Analysis" course demonstrations.
 data {
   int<lower=0> N;

@@ -1,4 +1,5 @@
-// Latent Dirichlet allocation with five topics, Dirichlet parameters as data, topic labels summed out.
+// Latent Dirichlet allocation with five topics, Dirichlet parameters as data, topic labels summed
+// out.
 // Source: Blei, Ng and Jordan (2003); clustering chapter of the Stan User's Guide.
 data {
   int<lower=2> V;  // distinct words

@@ -1,4 +1,5 @@
-// Linear regression of log10 earnings on height, flat priors. Source: Gelman and Hill (2007), ch. 4.
+// Linear regression of log10 earnings on height, flat priors.
+// Source: Gelman and Hill (2007), ch. 4.
 data {
   int<lower=0> N;
   vector[N] earn;

@@ -1,4 +1,5 @@
-// Linear regression of log earnings on log height and sex, flat priors. Source: Gelman and Hill (2007), ch. 4.
+// Linear regression of log earnings on log height and sex, flat priors.
+// Source: Gelman and Hill (2007), ch. 4.
 data {
   int<lower=0> N;
   vector[N] earn;

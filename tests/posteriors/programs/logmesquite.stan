@@ -1,4 +1,5 @@
-// Log leaf weight of mesquite bushes on log measurements, flat priors. Source: Gelman and Hill (2007), section 4.6.
+// Log leaf weight of mesquite bushes on log measurements, flat priors.
+// Source: Gelman and Hill (2007), section 4.6.
 data {
   int<lower=0> N;
   vector[N] weight;

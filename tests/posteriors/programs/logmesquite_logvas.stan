@@ -1,5 +1,6 @@
-// Log leaf weight of mesquite bushes on log canopy volume, area and shape, total height and density; flat
-// priors. Source: Gelman and Hill (2007), section 4.6.
+// Log leaf weight of mesquite bushes on log canopy volume, area and shape, total height and
+// density; flat priors.
+// Source: Gelman and Hill (2007), section 4.6.
 data {
   int<lower=0> N;
   vector[N] weight;

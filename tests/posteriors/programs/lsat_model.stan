@@ -1,5 +1,6 @@
-// Item response with one common slope (Rasch) for a section of the Law School Aptitude Test; the data come
-// as response patterns with cumulated counts. Source: BUGS Examples, volume 1, "LSAT"; Bock and Lieberman (1970).
+// Item response with one common slope (Rasch) for a section of the Law School Aptitude Test; the
+// data come as response patterns with cumulated counts.
+// Source: BUGS Examples, volume 1, "LSAT"; Bock and Lieberman (1970).
 data {
   int<lower=0> N;  // students
   int<lower=0> R;  // patterns

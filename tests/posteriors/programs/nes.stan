@@ -1,5 +1,6 @@
-// Party identification in the National Election Study on ideology, race, age group, education, sex and income;
-// flat priors. Source: Gelman and Hill (2007), section 4.7.
+// Party identification in the National Election Study on ideology, race, age group, education, sex
+// and income; flat priors.
+// Source: Gelman and Hill (2007), section 4.7.
 data {
   int<lower=0> N;
   vector[N] partyid7;

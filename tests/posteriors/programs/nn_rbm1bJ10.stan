@@ -1,5 +1,7 @@
-// Neural network for digits with one hidden layer of ten tanh units and hierarchical normal weights.
-// Source: Lampinen and Vehtari (2001), Neural Networks 14, section 3.1; data: MNIST, LeCun et al. (1998).
+// Neural network for digits with one hidden layer of ten tanh units and hierarchical normal
+// weights.
+// Source: Lampinen and Vehtari (2001), Neural Networks 14, section 3.1; data: MNIST, LeCun et al.
+// (1998).
 data {
   int<lower=0> N;
   int<lower=0> M;

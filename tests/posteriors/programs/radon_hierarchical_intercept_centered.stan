@@ -1,4 +1,5 @@
-// Log radon of houses on soil uranium and floor, county intercepts (centred). Source: Gelman and Hill (2007), ch. 12.
+// Log radon of houses on soil uranium and floor, county intercepts (centred).
+// Source: Gelman and Hill (2007), ch. 12.
 data {
   int<lower=0> J;
   int<lower=0> N;

@@ -1,4 +1,5 @@
-// Log radon of houses with partially pooled county intercepts, non-centred. Source: Gelman and Hill (2007), ch. 12.
+// Log radon of houses with partially pooled county intercepts, non-centred.
+// Source: Gelman and Hill (2007), ch. 12.
 data {
   int<lower=0> N;
   int<lower=0> J;

@@ -1,4 +1,5 @@
-// Log radon of houses on the floor of measurement, no county effects. Source: Gelman and Hill (2007), ch. 12.
+// Log radon of houses on the floor of measurement, no county effects.
+// Source: Gelman and Hill (2007), ch. 12.
 data {
   int<lower=0> N;
   vector[N] floor_measure;

@@ -1,4 +1,5 @@
-// Log radon of houses on the floor, intercept and slope for each county (centred). Source: Gelman and Hill (2007), ch. 12.
+// Log radon of houses on the floor, intercept and slope for each county (centred).
+// Source: Gelman and Hill (2007), ch. 12.
 data {
   int<lower=0> N;
   int<lower=0> J;

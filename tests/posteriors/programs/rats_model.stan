@@ -1,4 +1,5 @@
-// Weights of young rats over time: a line for each rat, normal hierarchies of intercepts and slopes.
+// Weights of young rats over time: a line for each rat, normal hierarchies of intercepts and
+// slopes.
 // Source: BUGS Examples, volume 1, "Rats"; Gelfand et al. (1990).
 data {
   int<lower=0> N;

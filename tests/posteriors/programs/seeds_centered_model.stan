@@ -1,4 +1,5 @@
-// Germination of seeds: binomial counts, two factors and their product, random plate effects that sum to zero.
+// Germination of seeds: binomial counts, two factors and their product, random plate effects that
+// sum to zero.
 // Source: BUGS Examples, volume 1, "Seeds"; Crowder (1978).
 data {
   int<lower=0> I;

@@ -1,5 +1,6 @@
-// Germination of seeds: binomial counts, two factors and their product, random plate effects with a gamma
-// prior on their precision. Source: BUGS Examples, volume 1, "Seeds"; Crowder (1978).
+// Germination of seeds: binomial counts, two factors and their product, random plate effects with a
+// gamma prior on their precision.
+// Source: BUGS Examples, volume 1, "Seeds"; Crowder (1978).
 data {
   int<lower=0> I;
   array[I] int<lower=0> n;

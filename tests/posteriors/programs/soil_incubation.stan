@@ -1,5 +1,6 @@
 // Carbon dioxide evolved from soil: two pools of carbon that decay and feed each other.
-// Source: Carpenter, "Soil Carbon Modeling with RStan" (Stan case study, 2014); Sierra and Mueller (2014).
+// Source: Carpenter, "Soil Carbon Modeling with RStan" (Stan case study, 2014); Sierra and Mueller
+// (2014).
 functions {
   vector two_pools(real time, vector carbon, real k1, real k2, real alpha21, real alpha12) {
     vector[2] loss = [k1, k2]' .* carbon;

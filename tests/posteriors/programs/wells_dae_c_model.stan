@@ -1,4 +1,5 @@
-// Switching of unsafe wells on centred distance and arsenic, their product and education, flat priors.
+// Switching of unsafe wells on centred distance and arsenic, their product and education, flat
+// priors.
 // Source: Gelman and Hill (2007), section 5.4.
 data {
   int<lower=0> N;

@@ -1,4 +1,5 @@
-// Switching of unsafe wells on the distance to a safe one (100 metres), flat priors. Source: Gelman and Hill (2007), section 5.4.
+// Switching of unsafe wells on the distance to a safe one (100 metres), flat priors.
+// Source: Gelman and Hill (2007), section 5.4.
 data {
   int<lower=0> N;
   array[N] int<lower=0, upper=1> switched;
