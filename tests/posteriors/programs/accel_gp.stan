@@ -4,8 +4,8 @@
 // Source: Riutort-Mayol et al. (2023), Statistics and Computing 33; data mcycle of Silverman
 // (1985).
 functions {
-  // A draw of the process at the data: standard normal weights of the basis functions, scaled by the
-  // root of the squared-exponential kernel's spectral density at the frequencies omega.
+  // A draw of the process at the data: standard normal weights of the basis functions, each scaled
+  // by the root of the squared-exponential kernel's spectral density at its frequencies omega.
   vector reduced_gp(matrix basis, real sd, real length_scale, vector weights,
                     array[] vector omega) {
     int num_basis = size(omega);
