@@ -15,8 +15,8 @@
 
 namespace vinci::source {
 
-SourceFile::SourceFile(std::string name, std::string text, uint32_t first_line)
-    : name_(std::move(name)), text_(std::move(text)), first_line_(first_line) {
+SourceFile::SourceFile(std::string name, std::string text, Location first)
+    : name_(std::move(name)), text_(std::move(text)), first_(first) {
   VINCI_CHECK(text_.size() <= kMaxDataBytes);
 }
 
@@ -47,7 +47,8 @@ Location SourceFile::location(uint32_t offset) const {
   const char* p = text_.data() + line_starts()[index];
   const char* end = text_.data() + offset;
   const auto code_points = std::count_if(p, end, [](char c) { return (c & 0xC0) != 0x80; });
-  return {first_line_ + static_cast<uint32_t>(index), static_cast<uint32_t>(code_points) + 1};
+  return {first_.line + static_cast<uint32_t>(index),
+          static_cast<uint32_t>(code_points) + (index == 0 ? first_.column : 1)};
 }
 
 uint32_t SourceFile::line_begin(uint32_t offset) const {
@@ -58,8 +59,8 @@ uint32_t SourceFile::num_lines() const { return static_cast<uint32_t>(line_start
 
 std::string_view SourceFile::line_text(uint32_t line) const {
   const auto& starts = line_starts();
-  if (line < first_line_ || line - first_line_ >= starts.size()) return {};
-  const size_t index = line - first_line_;
+  if (line < first_.line || line - first_.line >= starts.size()) return {};
+  const size_t index = line - first_.line;
   const size_t begin = starts[index];
   size_t end = index + 1 < starts.size() ? starts[index + 1] - 1 : text_.size();
   if (end > begin && text_[end - 1] == '\r') --end;
@@ -141,11 +142,11 @@ ReadStatus read_text_file(const std::string& path, size_t max_bytes, std::string
 }
 
 FileId SourceMap::add(std::string name, std::string text) {
-  return add_excerpt(std::move(name), std::move(text), 1);
+  return add_excerpt(std::move(name), std::move(text), {1, 1});
 }
 
-FileId SourceMap::add_excerpt(std::string name, std::string text, uint32_t first_line) {
-  files_.emplace_back(std::move(name), std::move(text), first_line);
+FileId SourceMap::add_excerpt(std::string name, std::string text, Location first) {
+  files_.emplace_back(std::move(name), std::move(text), first);
   return FileId{size() - 1};
 }
 

@@ -25,9 +25,9 @@ struct Location {
 /// repaired.
 class SourceFile {
  public:
-  /// `first_line` is the number of the text's first line: above 1 for an excerpt of a file that is
+  /// `first` is the place of the text's first byte: later than 1:1 for an excerpt of a file that is
   /// not held whole (see SourceMap::add_excerpt).
-  SourceFile(std::string name, std::string text, uint32_t first_line = 1);
+  SourceFile(std::string name, std::string text, Location first = {1, 1});
 
   const std::string& name() const { return name_; }
   std::string_view text() const { return text_; }
@@ -52,7 +52,7 @@ class SourceFile {
 
   std::string name_;
   std::string text_;
-  uint32_t first_line_;
+  Location first_;
   mutable std::once_flag lines_once_;
   mutable std::vector<uint32_t> line_starts_;
 };
@@ -81,9 +81,9 @@ class SourceMap {
 
   /// Adds text held in memory. Text past kMaxDataBytes is a broken invariant: read with a limit.
   FileId add(std::string name, std::string text);
-  /// Adds some lines of a file that is too large to be held whole (a memory-mapped table): the
-  /// first line of `text` is line `first_line` of the file.
-  FileId add_excerpt(std::string name, std::string text, uint32_t first_line);
+  /// Adds a part of a file that is not held whole (a memory-mapped table): `text` begins at
+  /// `first`.
+  FileId add_excerpt(std::string name, std::string text, Location first);
   /// Reads `path`. On failure reports `file-not-found`, `file-unreadable` or `file-too-large` at
   /// `from` (the place of an `#include`, or nowhere) and returns an invalid id.
   FileId add_from_path(const std::string& path, size_t max_bytes, DiagnosticSink& sink,

@@ -49,8 +49,9 @@ TEST(SourceFile, EmptyTextHasOneEmptyLine) {
 
 TEST(SourceMap, ExcerptKeepsTheLineNumberOfItsFile) {
   SourceMap map;
-  const FileId id = map.add_excerpt("big.csv", "1,x,3", 4711);
-  EXPECT_EQ(map.describe({id, 2, 3}), "big.csv:4711:3");
+  const FileId id = map.add_excerpt("big.csv", "1,x,3\nab", {4711, 101});
+  EXPECT_EQ(map.describe({id, 2, 3}), "big.csv:4711:103");
+  EXPECT_EQ(map.describe({id, 7, 8}), "big.csv:4712:2");
 }
 
 TEST(SourceMap, ReportsFilesThatCannotBeRead) {
