@@ -1,5 +1,6 @@
-// Scalar special functions: the reference that vector kernels are compared with, and the cold paths. Implemented in
-// special.cc through Boost.Math and the C++ library, independently of the vector code.
+// Scalar special functions: the reference that vector kernels are compared with, and the cold
+// paths. Implemented in special.cc through Boost.Math and the C++ library, independently of the
+// vector code.
 #pragma once
 
 namespace vinci::numeric {
