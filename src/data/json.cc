@@ -185,7 +185,8 @@ class JsonReader {
     } else {
       for (;;) {
         path_.back() = ++count;
-        if (!read_value(node, level + 1, depth + 1)) return false;
+        if (!read_plain_number(node, level + 1) && !read_value(node, level + 1, depth + 1))
+          return false;
         skip_blanks();
         if (p_ < end_ && *p_ == ',') {
           ++p_;
@@ -209,6 +210,19 @@ class JsonReader {
                       fmt::format("{} has {} element{}; the lists before it have {}", element(),
                                   count, count == 1 ? "" : "s", size));
     }
+    return true;
+  }
+
+  /// The common case of read_value, a number after others. False, with nothing read, where it is
+  /// not that.
+  bool read_plain_number(Node& node, int level) {
+    if (node.leaf_level != level || node.is_tuple || bad_) return false;
+    const Number number = parse_number(p_, end_);
+    if (number.status != NumberStatus::kOk || number.end == end_ || is_word_byte(*number.end))
+      return false;
+    node.is_int = node.is_int && number.is_int;
+    node.values.push_back(number.value);
+    p_ = number.end;
     return true;
   }
 
@@ -248,7 +262,7 @@ class JsonReader {
           if (member <= node.members.size()) target = &node.members[member - 1];
         }
         // Paths of messages go on inside the member: `t[2].1[3]`.
-        name_ = element_text() + "." + key.substr(0, 40);
+        name_ = fmt::format("{}.{}", element_text(), key.substr(0, 40));
         std::vector<int64_t> saved_path;
         std::swap(saved_path, path_);
         const char* value_begin = p_;
@@ -521,7 +535,7 @@ class JsonReader {
     if (path_.empty()) return name_;
     return fmt::format("{}[{}]", name_, fmt::join(path_, ","));
   }
-  std::string element() const { return "`" + element_text() + "`"; }
+  std::string element() const { return fmt::format("`{}`", element_text()); }
 
   bool syntax_error(std::string message) { return syntax_error(std::move(message), here()); }
   bool syntax_error(std::string message, Span span) {

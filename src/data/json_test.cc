@@ -259,7 +259,8 @@ TEST(Number, RoundsAsStrtodDoes) {
     } else {
       EXPECT_EQ(number.status, NumberStatus::kOk) << token;
       EXPECT_EQ(number.value, want) << token;
-      EXPECT_EQ(std::signbit(number.value), std::signbit(want) && !(number.is_int && want == 0)) << token;
+      EXPECT_EQ(std::signbit(number.value), std::signbit(want) && !(number.is_int && want == 0))
+          << token;
     }
     EXPECT_EQ(number.end, token.data() + token.size()) << token;
   };
@@ -289,6 +290,12 @@ TEST(Number, RoundsAsStrtodDoes) {
   check("0." + std::string(400, '0') + "1");
   check("1" + std::string(400, '0'));
   check("1" + std::string(400, '0') + "e-300");
+  for (int i = 0; i < 20000; ++i) {  // 16 to 19 digits: halves between doubles are near
+    const auto odd = (random() >> 10) | 1;
+    std::string token = std::to_string(odd << (random() % 2));
+    token.insert(random() % token.size() + 1, ".");
+    if (token.back() != '.') check(token);
+  }
   for (int i = 0; i < 20000; ++i) {
     std::string token = random() % 2 ? "-" : "";
     token += std::to_string(random() >> (random() % 64));

@@ -132,7 +132,7 @@ Excerpt excerpt(const SourceFile& file, Span span, int max_columns) {
       put(line.substr(i, c.size), width(c.value), caret, first);
     }
     i += c.size;
-    if (i >= caret_end && out.carets.find('^') == std::string::npos && caret_begin < i) {
+    if (caret_begin < caret_end && i >= caret_end && out.carets.find('^') == std::string::npos) {
       out.carets += '^';  // the span holds only code points without width
     }
   }
