@@ -1,0 +1,181 @@
+// Generalised linear models: the density of the linear predictor alpha + x beta. Nothing is special about them here;
+// rows of data times coefficients become linear combinations that the engine handles as a matrix product.
+#include <fmt/format.h>
+
+#include "lower/library/discrete_densities.h"
+
+namespace vinci::lower {
+
+namespace {
+
+struct Design {
+  size_t rows;
+  size_t cols;
+  const Value& x;
+  bool broadcast;  // a row vector stands for the row of every outcome
+
+  std::span<const Scalar> row(size_t i) const {
+    return {x.elements.data() + (broadcast ? 0 : i * cols), cols};
+  }
+};
+
+[[noreturn]] void fail_size(const Call& call, const char* what, size_t found, const char* other,
+                            size_t expected) {
+  call.fail(fmt::format("{} of `{}` has {} elements, but {} has {}; sizes must agree", what, call.name,
+                        found, other, expected),
+            source::DiagnosticKind::kSize);
+}
+
+/// x: matrix, or a row vector, which is the row of every outcome. An outcome that is a scalar is that of every row.
+Design design_of(const Call& call, const Value& y, const Value& x) {
+  const bool is_row = x.type.base == BaseType::kRowVector;
+  const auto cols = static_cast<size_t>(x.dims.back());
+  const size_t rows = is_row ? (y.is_scalar() ? 1 : y.elements.size()) : static_cast<size_t>(x.dims[0]);
+  if (!y.is_scalar() && y.elements.size() != rows) {
+    fail_size(call, "outcome", y.elements.size(), "number of rows of the predictors", rows);
+  }
+  return {rows, cols, x, is_row};
+}
+
+void check_length(const Call& call, const Value& v, size_t expected, const char* what,
+                  const char* other) {
+  if (!v.is_scalar() && v.elements.size() != expected) {
+    fail_size(call, what, v.elements.size(), other, expected);
+  }
+}
+
+/// alpha_i + x_i beta.
+std::vector<Scalar> linear_predictor(const Call& call, const Design& design, const Value* alpha,
+                                     const Value& beta) {
+  check_length(call, beta, design.cols, "vector of coefficients", "a row of the predictors");
+  if (alpha != nullptr) {
+    check_length(call, *alpha, design.rows, "intercept", "number of rows of the predictors");
+  }
+  std::vector<Scalar> eta(design.rows);
+  std::vector<Scalar> a(design.cols + 1);
+  std::vector<Scalar> b(beta.elements.begin(), beta.elements.end());
+  b.push_back(1.0);
+  for (size_t i = 0; i < design.rows; ++i) {
+    const auto row = design.row(i);
+    std::copy(row.begin(), row.end(), a.begin());
+    // the intercept is one more product, so that each row is one node
+    b.back() = alpha == nullptr ? Scalar(0.0) : element(*alpha, i);
+    a.back() = 1.0;
+    eta[i] = call.graph.dot(a, b);
+  }
+  return eta;
+}
+
+/// Density kDensity(y_i, eta_i, extra arguments_i).
+template <auto kDensity>
+Value glm(const Call& call, const Value& y, const Value& x, const Value* trials, const Value& alpha,
+          const Value& beta, const Value* dispersion) {
+  const Design design = design_of(call, y, x);
+  const std::vector<Scalar> eta = linear_predictor(call, design, &alpha, beta);
+  if (trials != nullptr) {
+    check_length(call, *trials, design.rows, "population size", "number of rows of the predictors");
+  }
+  if (dispersion != nullptr) {
+    check_length(call, *dispersion, design.rows, "dispersion", "number of rows of the predictors");
+  }
+  Density d(call);
+  for (size_t i = 0; i < design.rows; ++i) {
+    const Expr outcome = d.expr(element(y, i));
+    if constexpr (density_arity(kDensity) == 2) {
+      kDensity(d, outcome, d.expr(eta[i]));
+    } else if (trials != nullptr) {
+      kDensity(d, outcome, d.expr(element(*trials, i)), d.expr(eta[i]));
+    } else {
+      kDensity(d, outcome, d.expr(eta[i]), d.expr(element(*dispersion, i)));
+    }
+  }
+  return Value::real(d.total().scalar());
+}
+
+void normal_identity(Density& d, Expr y, Expr mu, Expr sigma) {
+  d.require_positive(sigma, "scale");
+  d += apply(graph::Op::kNormalKernel, y, mu, inv(sigma));
+  d -= log(sigma);
+  d -= kLogSqrtTwoPi;
+}
+
+Value normal_id_glm(const Call& call, std::span<const Value> args) {
+  return glm<normal_identity>(call, args[0], args[1], nullptr, args[2], args[3], &args[4]);
+}
+
+Value bernoulli_logit_glm(const Call& call, std::span<const Value> args) {
+  return glm<bernoulli_logit>(call, args[0], args[1], nullptr, args[2], args[3], nullptr);
+}
+
+Value poisson_log_glm(const Call& call, std::span<const Value> args) {
+  return glm<poisson_log>(call, args[0], args[1], nullptr, args[2], args[3], nullptr);
+}
+
+Value neg_binomial_2_log_glm(const Call& call, std::span<const Value> args) {
+  return glm<neg_binomial_2_log>(call, args[0], args[1], nullptr, args[2], args[3], &args[4]);
+}
+
+Value binomial_logit_glm(const Call& call, std::span<const Value> args) {
+  return glm<binomial_logit>(call, args[0], args[2], &args[1], args[3], args[4], nullptr);
+}
+
+/// Logits alpha' + x_i beta, beta one column for each category.
+Value categorical_logit_glm(const Call& call, std::span<const Value> args) {
+  const Design design = design_of(call, args[0], args[1]);
+  const Value& alpha = args[2];
+  const Value& beta = args[3];
+  const size_t categories = alpha.elements.size();
+  if (beta.dims[0] != static_cast<int64_t>(design.cols) ||
+      beta.dims[1] != static_cast<int64_t>(categories)) {
+    call.fail(fmt::format("coefficients of `{}` are a matrix of {} x {}; {} predictors and {} "
+                          "intercepts need {} x {}",
+                          call.name, beta.dims[0], beta.dims[1], design.cols, categories, design.cols,
+                          categories),
+              source::DiagnosticKind::kSize);
+  }
+  Density d(call);
+  std::vector<Scalar> a(design.cols + 1);
+  std::vector<Scalar> b(design.cols + 1);
+  std::vector<Scalar> logits(categories);
+  for (size_t i = 0; i < design.rows; ++i) {
+    const auto row = design.row(i);
+    std::copy(row.begin(), row.end(), a.begin());
+    a.back() = 1.0;
+    for (size_t k = 0; k < categories; ++k) {
+      for (size_t j = 0; j < design.cols; ++j) b[j] = beta.elements[j * categories + k];
+      b.back() = alpha.elements[k];
+      logits[k] = call.graph.dot(a, b);
+    }
+    const Expr y = d.expr(element(args[0], i));
+    categorical_logit(d, d.integer(y, "outcome", 1, static_cast<int64_t>(categories)), logits);
+  }
+  return Value::real(d.total().scalar());
+}
+
+Value ordered_logistic_glm(const Call& call, std::span<const Value> args) {
+  const Design design = design_of(call, args[0], args[1]);
+  const std::vector<Scalar> eta = linear_predictor(call, design, nullptr, args[2]);
+  const std::vector<Scalar>& cuts = args[3].elements;
+  Density d(call);
+  require_ordered(d, cuts);
+  for (size_t i = 0; i < design.rows; ++i) {
+    const Expr y = d.expr(element(args[0], i));
+    ordered_logistic(d, d.integer(y, "outcome", 1, static_cast<int64_t>(cuts.size()) + 1),
+                     d.expr(eta[i]), cuts);
+  }
+  return Value::real(d.total().scalar());
+}
+
+}  // namespace
+
+void add_glm_densities(LibraryTable& table) {
+  add_density_names(table, "normal_id_glm", normal_id_glm);
+  add_mass_names(table, "bernoulli_logit_glm", bernoulli_logit_glm);
+  add_mass_names(table, "poisson_log_glm", poisson_log_glm);
+  add_mass_names(table, "neg_binomial_2_log_glm", neg_binomial_2_log_glm);
+  add_mass_names(table, "binomial_logit_glm", binomial_logit_glm);
+  add_mass_names(table, "categorical_logit_glm", categorical_logit_glm);
+  add_mass_names(table, "ordered_logistic_glm", ordered_logistic_glm);
+}
+
+}  // namespace vinci::lower
