@@ -1,5 +1,6 @@
-// The abstract syntax tree of a Stan program: records in stores, named by ids. The parser fills everything but the
-// fields marked "check", which the type checker fills; a checked Program is what `lower` traces.
+// The abstract syntax tree of a Stan program: records in stores, named by ids. The parser fills
+// everything but the fields marked "check", which the type checker fills; a checked Program is what
+// `lower` traces.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +66,8 @@ enum class Operator : uint8_t {
   kTranspose,
 };
 
-// ---- expressions ----------------------------------------------------------------------------------------------
+// ---- expressions
+// ----------------------------------------------------------------------------------------------
 
 struct IndexExpr {
   enum class Kind : uint8_t {
@@ -113,33 +115,36 @@ struct Expr {
   bool conditional = false;
   CallTarget target = CallTarget::kUnresolved;  // check
   Span span;
-  Span name_span;  // of the name of a call
-  std::string name;
+  Span name_span;    // of the name of a call
+  std::string name;  // of kVariable and kCall; the spelling of a number
+  std::string text;  // of a string, without its quotes
   int64_t integer = 0;
   double number = 0;
   std::vector<ExprId> args;
   std::vector<IndexExpr> indices;
-  Type type;            // check
-  VariableId variable;  // check: of kVariable, unless it names a function
-  FunctionId function;  // check: of a user function called or named
-  bool is_data = false;  // check: depends on no parameter (data, transformed data, literals, loop counters of those)
+  Type type;             // check
+  VariableId variable;   // check: of kVariable, unless it names a function
+  FunctionId function;   // check: of a user function called or named
+  bool is_data = false;  // check: depends on no parameter (data, transformed data, literals, loop
+                         // counters of those)
 };
 
-// ---- declarations ---------------------------------------------------------------------------------------------
+// ---- declarations
+// ---------------------------------------------------------------------------------------------
 
 enum class ConstraintKind : uint8_t {
   kNone,
-  kLower,                // low
-  kUpper,                // high
-  kLowerUpper,           // low, high
-  kOffset,               // low
-  kMultiplier,           // high
-  kOffsetMultiplier,     // low, high
+  kLower,             // low
+  kUpper,             // high
+  kLowerUpper,        // low, high
+  kOffset,            // low
+  kMultiplier,        // high
+  kOffsetMultiplier,  // low, high
   kOrdered,
   kPositiveOrdered,
   kSimplex,
   kUnitVector,
-  kSumToZero,            // sum_to_zero_vector, sum_to_zero_matrix
+  kSumToZero,  // sum_to_zero_vector, sum_to_zero_matrix
   kCholeskyFactorCorr,
   kCholeskyFactorCov,
   kCorrMatrix,
@@ -154,12 +159,14 @@ struct Constraint {
   ExprId high;  // upper or multiplier
 };
 
-/// A type with sizes: `array[N] vector<lower=0>[K]`. The base of `simplex[K]` is kVector, of `corr_matrix[K]` kMatrix.
+/// A type with sizes: `array[N] vector<lower=0>[K]`. The base of `simplex[K]` is kVector, of
+/// `corr_matrix[K]` kMatrix.
 struct SizedType {
   BaseType base = BaseType::kError;
   Constraint constraint;
   std::vector<ExprId> array_dims;
-  std::vector<ExprId> dims;  // vector: 1; matrix: rows, cols; square constrained matrices: 1; cholesky_factor_cov: 1 or 2
+  std::vector<ExprId> dims;  // vector: 1; matrix: rows, cols; square constrained matrices: 1;
+                             // cholesky_factor_cov: 1 or 2
   std::vector<SizedType> elements;  // tuple
   Span span;
 
@@ -170,7 +177,8 @@ struct SizedType {
   }
 };
 
-/// A declared name: a global, a local, a function argument or a loop variable. The checker creates these.
+/// A declared name: a global, a local, a function argument or a loop variable. The checker creates
+/// these.
 struct Variable {
   enum class Role : uint8_t { kGlobal, kLocal, kArgument, kLoop };
   std::string name;
@@ -182,34 +190,38 @@ struct Variable {
   StmtId declaration;  // its kDeclaration statement, where there is one
 };
 
-// ---- statements -----------------------------------------------------------------------------------------------
+// ---- statements
+// -----------------------------------------------------------------------------------------------
 
 struct Stmt {
   enum class Kind : uint8_t {
-    kDeclaration,    // decl_type name [= expr]; `variable`
-    kAssign,         // lhs op= expr; op is kNone for plain `=`; lhs is kVariable, kIndexed, kProjection or kTuple
-    kTargetPlus,     // target += expr
-    kJacobianPlus,   // jacobian += expr
-    kTilde,          // lhs ~ name(args) T[truncation_low, truncation_high]
-    kCall,           // expr, a call of a void function
-    kPrint,          // args
-    kReject,         // args
-    kFatalError,     // args
-    kIf,             // expr, body, else_body (may be invalid)
-    kWhile,          // expr, body
-    kFor,            // name in low:high, body; `variable`
-    kForEach,        // name in expr, body; `variable`
-    kBlock,          // stmts
-    kProfile,        // text, stmts
+    kDeclaration,  // decl_type name [= expr]; `variable`
+    kAssign,  // lhs op= expr; op is kNone for plain `=`; lhs is kVariable, kIndexed, kProjection or
+              // kTuple
+    kTargetPlus,    // target += expr
+    kJacobianPlus,  // jacobian += expr
+    kTilde,         // lhs ~ name(args) T[truncation_low, truncation_high]
+    kCall,          // expr, a call of a void function
+    kPrint,         // args
+    kReject,        // args
+    kFatalError,    // args
+    kIf,            // expr, body, else_body (may be invalid)
+    kWhile,         // expr, body
+    kFor,           // name in low:high, body; `variable`
+    kForEach,       // name in expr, body; `variable`
+    kBlock,         // stmts
+    kProfile,       // text, stmts
     kBreak,
     kContinue,
-    kReturn,         // expr, invalid in a void function
-    kEmpty,          // ;
+    kReturn,  // expr, invalid in a void function
+    kEmpty,   // ;
   };
   Kind kind = Kind::kEmpty;
   Operator op = Operator::kNone;
   bool truncated = false;
-  bool is_global = false;  // a declaration at the top of a block
+  bool is_global = false;  // a declaration at the top of a block other than `model`
+  bool continues_declaration =
+      false;  // `b` of `real a, b;`: shares the type's expressions with `a`
   Span span;
   Span name_span;
   std::string name;  // declared name, loop variable, distribution of a `~`
@@ -217,16 +229,17 @@ struct Stmt {
   SizedType decl_type;
   ExprId lhs;
   ExprId expr;
-  ExprId low, high;                          // for bounds; truncation bounds, each may be invalid
-  std::vector<ExprId> args;                  // distribution arguments; print, reject arguments
+  ExprId low, high;          // for bounds; truncation bounds, each may be invalid
+  std::vector<ExprId> args;  // distribution arguments; print, reject arguments
   std::vector<StmtId> stmts;
   StmtId body, else_body;
-  VariableId variable;                       // check
+  VariableId variable;                          // check
   CallTarget target = CallTarget::kUnresolved;  // check: of the distribution of a `~`
-  FunctionId function;                       // check: of the user's _lpdf/_lpmf of a `~`
+  FunctionId function;                          // check: of the user's _lpdf/_lpmf of a `~`
 };
 
-// ---- functions, program ---------------------------------------------------------------------------------------
+// ---- functions, program
+// ---------------------------------------------------------------------------------------
 
 struct FunctionArgument {
   std::string name;
@@ -240,20 +253,23 @@ struct Function {
   std::string name;
   Type return_type;
   std::vector<FunctionArgument> arguments;
-  StmtId body;  // invalid for a forward declaration
+  StmtId body;                           // invalid for a forward declaration
   std::vector<std::string> annotations;  // `@deprecated` and the like, without the @
   Span span;
   Span name_span;
+  Span arguments_span;  // with the parentheses
 };
 
+/// With its delimiters. An `#include` line that was not expanded is one too.
 struct Comment {
-  Span span;  // with its delimiters
+  Span span;
 };
 
 struct Block {
   bool present = false;
   Span span;
-  std::vector<StmtId> stmts;  // declarations and statements, in order
+  std::vector<StmtId>
+      stmts;  // declarations and statements, in order; functions stand in Program::functions
 };
 
 struct Program {
@@ -263,6 +279,7 @@ struct Program {
   base::Store<Variable, VariableId> variables;  // check
   Block blocks[kNumBlocks];
   std::vector<Comment> comments;  // in source order, for the formatter
+  bool functions_only = false;    // functions without blocks
 
   Block& block(BlockKind kind) { return blocks[static_cast<int>(kind)]; }
   const Block& block(BlockKind kind) const { return blocks[static_cast<int>(kind)]; }

@@ -8,7 +8,7 @@
 namespace vinci::syntax {
 
 enum class BaseType : uint8_t {
-  kVoid,   // only as a function's return type
+  kVoid,  // only as a function's return type
   kInt,
   kReal,
   kComplex,
