@@ -18,9 +18,7 @@ namespace vinci::check {
 ///    (except the function arguments of higher-order functions, whose `function` is set).
 /// 2. Every kVariable expression has `variable` or `function`; every kCall a target; a kUser target
 ///    names a function with a body.
-/// 3. Deprecated calls have been rewritten to their modern form (`fabs` to `abs`, `normal_log` to
-///    `normal_lpdf`, `if_else` to a ternary, `increment_log_prob` to `target +=`), so that stages
-///    that follow know one name per thing. Promotions (int to real to complex) are implicit.
+/// 3. Promotions (int to real to complex) are implicit: a place may hold a value of a lesser type.
 struct TypedProgram {
   syntax::Program program;
 };

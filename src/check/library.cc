@@ -49,10 +49,6 @@ constexpr PairRow kLaplace[] = {
 #define VINCI_LAPLACE(name, result) {name, result},
 #include "check/library.def"
 };
-constexpr PairRow kDeprecated[] = {
-#define VINCI_DEPRECATED(name, modern) {name, modern},
-#include "check/library.def"
-};
 
 /// Rows by name. Built once, some tens of microseconds; the views point into the table.
 struct Index {
@@ -79,7 +75,7 @@ auto find_row(const Map& map, std::string_view name) {
   return it == map.end() ? nullptr : it->second;
 }
 
-constexpr std::array<std::pair<std::string_view, Suffix>, 11> kSuffixes = {{
+constexpr std::array<std::pair<std::string_view, Suffix>, 10> kSuffixes = {{
     {"_lupdf", Suffix::kLupdf},
     {"_lupmf", Suffix::kLupmf},
     {"_lpdf", Suffix::kLpdf},
@@ -90,7 +86,6 @@ constexpr std::array<std::pair<std::string_view, Suffix>, 11> kSuffixes = {{
     {"_rng", Suffix::kRng},
     {"_lp", Suffix::kLp},
     {"_jacobian", Suffix::kJacobian},
-    {"_log", Suffix::kLog},
 }};
 
 bool has_suffix(const DensityRow& row, Suffix suffix) {
@@ -653,16 +648,19 @@ Match match_library(std::string_view name, std::span<const Argument> arguments) 
   }
   const std::string text = signatures_of(name);
   if (text.empty()) return match;
-  const std::vector<Signature> signatures = parse_all(text);
-  for (const Signature& signature : signatures) {
-    const SignatureMatch attempt = match_parsed(signature, arguments);
-    if (attempt.argument != -1) continue;
-    match.status = Match::Status::kFound;
-    match.return_type = attempt.return_type;
-    match.promoted = attempt.promoted;
-    return match;
+  // Signatures are parsed as they are tried: most calls fit one of the first.
+  for (std::string_view rest = text; !rest.empty();) {
+    const size_t blank = rest.find(' ');
+    const SignatureMatch attempt = match_parsed(parse_signature(rest.substr(0, blank)), arguments);
+    if (attempt.argument == -1) {
+      match.status = Match::Status::kFound;
+      match.return_type = attempt.return_type;
+      match.promoted = attempt.promoted;
+      return match;
+    }
+    rest = blank == std::string_view::npos ? std::string_view() : rest.substr(blank + 1);
   }
-  return explain(name, signatures, arguments);
+  return explain(name, parse_all(text), arguments);
 }
 
 bool is_library_function(std::string_view name) {
@@ -673,13 +671,6 @@ bool is_library_function(std::string_view name) {
 bool is_library_density(std::string_view name) {
   return find_row(index().densities, name) != nullptr ||
          is_laplace_function(std::string(name) + "_lpmf");
-}
-
-std::string_view modern_name(std::string_view name) {
-  for (const PairRow& row : kDeprecated) {
-    if (row.name == name) return row.other;
-  }
-  return {};
 }
 
 const HigherOrder* find_higher_order(std::string_view name) {

@@ -25,7 +25,6 @@ enum class Suffix : uint8_t {
   kRng,
   kLp,
   kJacobian,
-  kLog,  // deprecated: a density in old programs, or a function such as `multiply_log`
 };
 Suffix suffix_of(std::string_view name);
 /// `normal` of `normal_lpdf`; the whole name where the suffix is kNone.
@@ -65,9 +64,6 @@ bool is_library_function(std::string_view name);
 /// Whether `name` stands in `y ~ name(...)` for a density of the library.
 bool is_library_density(std::string_view name);
 
-/// The modern name of a deprecated library function (`fabs` gives `abs`), or empty.
-std::string_view modern_name(std::string_view name);
-
 /// A library function whose first argument is a user function.
 struct HigherOrder {
   std::string_view name;
@@ -83,7 +79,7 @@ const HigherOrder* find_higher_order(std::string_view name);
 bool is_laplace_function(std::string_view name);
 
 /// All functions by full name, densities with every suffix they have except _lupdf and _lupmf,
-/// higher-order functions included, deprecated names left out. Sorted.
+/// higher-order functions included. Sorted.
 const std::vector<std::string>& library_names();
 /// The densities by the name that stands after `~`. Sorted.
 const std::vector<std::string>& density_names();
