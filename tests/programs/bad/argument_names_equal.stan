@@ -1,0 +1,6 @@
+// expect: redeclared at 3:22
+functions {
+  real f(real x, int x) {
+    return x;
+  }
+}

@@ -1,0 +1,7 @@
+// expect: not-assignable at 6:3
+data {
+  real x;
+}
+transformed data {
+  x = 1;
+}

@@ -1,0 +1,7 @@
+// expect: block-order at 5:1
+data {
+  int N;
+}
+data {
+  int M;
+}

@@ -1,0 +1,4 @@
+// expect: syntax at 2:1
+parameter {
+  real x;
+}

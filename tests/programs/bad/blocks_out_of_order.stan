@@ -1,0 +1,6 @@
+// expect: block-order at 4:1
+model {
+}
+parameters {
+  real x;
+}

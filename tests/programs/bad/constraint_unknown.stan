@@ -1,0 +1,4 @@
+// expect: syntax at 3:8
+parameters {
+  real<minimum=0> x;
+}

@@ -1,0 +1,6 @@
+// expect: argument-count at 3:8
+functions {
+  real foo_lpdf() {
+    return 0;
+  }
+}

@@ -1,0 +1,4 @@
+// expect: reserved-word at 3:8
+parameters {
+  real x__;
+}

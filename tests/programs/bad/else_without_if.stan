@@ -1,0 +1,4 @@
+// expect: syntax at 3:3
+model {
+  else target += 1;
+}

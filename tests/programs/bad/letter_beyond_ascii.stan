@@ -1,0 +1,4 @@
+// expect: character at 3:8
+parameters {
+  real σ;
+}

@@ -1,0 +1,7 @@
+// expect: syntax at 6:17
+parameters {
+  real x;
+}
+model {
+  target += x * ;
+}

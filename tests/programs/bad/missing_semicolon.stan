@@ -1,0 +1,7 @@
+// expect: syntax at 3:9
+parameters {
+  real x
+}
+model {
+  x ~ normal(0, 1);
+}

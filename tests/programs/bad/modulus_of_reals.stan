@@ -1,0 +1,4 @@
+// expect: operand-type at 3:12
+transformed data {
+  real x = 5.0 % 2;
+}

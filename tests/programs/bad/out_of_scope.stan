@@ -1,0 +1,7 @@
+// expect: unknown-identifier at 6:9
+transformed data {
+  {
+    int a = 1;
+  }
+  print(a);
+}

@@ -1,0 +1,7 @@
+// expect: redeclared at 6:8
+data {
+  int N;
+}
+parameters {
+  real N;
+}

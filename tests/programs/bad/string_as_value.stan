@@ -1,0 +1,4 @@
+// expect: syntax at 3:12
+transformed data {
+  real x = "three";
+}

@@ -1,0 +1,4 @@
+// expect: unterminated-comment at 3:9
+model {
+  print("hello);
+}

@@ -1,0 +1,7 @@
+// expect: syntax at 6:7
+parameters {
+  real x;
+}
+model {
+  x ~ 0;
+}

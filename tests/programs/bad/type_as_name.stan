@@ -1,0 +1,4 @@
+// expect: reserved-word at 3:7
+data {
+  int vector;
+}

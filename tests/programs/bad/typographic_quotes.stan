@@ -1,0 +1,4 @@
+// expect: character at 3:9
+model {
+  print(“hello”);
+}

@@ -1,0 +1,14 @@
+// warn: deprecated-syntax at ?
+functions {
+  real penalty(real x) {
+    return -x ^ 2;
+  }
+}
+parameters {
+  real mu;
+}
+model {
+  increment_log_prob(penalty(mu));
+  increment_log_prob(-0.5 * mu);
+  if (get_lp() > 1e10) reject("too high");
+}
