@@ -146,6 +146,13 @@ inline Scalar element(const Value& arg, size_t i) {
   return arg.is_scalar() ? arg.elements[0] : arg.elements[i];
 }
 
+/// Elements of a vector, or of vector i of an array of vectors; a vector is its only one again and again.
+inline std::span<const Scalar> vector_of(const Value& v, size_t i) {
+  if (v.type.array_depth == 0) return v.elements;
+  const auto length = static_cast<size_t>(v.dims.back());
+  return {v.elements.data() + i * length, length};
+}
+
 /// The outcome is known to have a density of zero there: constant y with y < lower.
 inline bool is_below(Expr y, Expr lower) {
   return y.is_constant() && lower.is_constant() && y.constant() < lower.constant();

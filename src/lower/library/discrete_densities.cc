@@ -138,13 +138,6 @@ void discrete_range(Density& d, Expr y, Expr lower, Expr upper) {
 
 // ---- categories: the outcome may be an array, parameters are a vector or (of the ordered) an array of vectors -----
 
-/// Elements of a vector, or of part i of an array of vectors.
-std::span<const Scalar> vector_of(const Value& v, size_t i) {
-  if (v.type.array_depth == 0) return v.elements;
-  const auto length = static_cast<size_t>(v.dims.back());
-  return {v.elements.data() + i * length, length};
-}
-
 Value categorical(const Call& call, std::span<const Value> args) {
   Density d(call);
   const std::vector<Scalar>& theta = args[1].elements;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "lower/library/discrete_densities.h"
+#include "lower/library/multivariate_densities.h"
 
 namespace vinci::lower {
 
