@@ -302,6 +302,35 @@ Scalar Graph::apply(Op op, Scalar a, Scalar b, Scalar c) {
   return make(op, ops, infer_range(op, ops));
 }
 
+Scalar Graph::rebuild(Op op, std::span<const Scalar> x) {
+  switch (op) {
+    case Op::kLogSumExp:
+      return log_sum_exp(x);
+    case Op::kLinComb: {
+      std::vector<double> c;
+      std::vector<Scalar> parts;
+      for (size_t k = 1; k + 1 < x.size(); k += 2) {
+        c.push_back(x[k].constant());
+        parts.push_back(x[k + 1]);
+      }
+      return lincomb(x[0].constant(), c, parts);
+    }
+    case Op::kDot: {
+      std::vector<Scalar> a;
+      std::vector<Scalar> b;
+      for (size_t k = 0; k + 1 < x.size(); k += 2) {
+        a.push_back(x[k]);
+        b.push_back(x[k + 1]);
+      }
+      return dot(a, b);
+    }
+    default:
+      VINCI_CHECK(op_arity(op) == static_cast<int>(x.size()));
+      return x.size() == 1 ? apply(op, x[0])
+                           : x.size() == 2 ? apply(op, x[0], x[1]) : apply(op, x[0], x[1], x[2]);
+  }
+}
+
 Scalar Graph::mul(Scalar a, Scalar b) {
   if (a.is_constant() && b.is_constant()) return a.constant() * b.constant();
   if (b.is_constant()) std::swap(a, b);

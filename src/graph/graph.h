@@ -12,18 +12,10 @@
 #include <vector>
 
 #include "base/check.h"
+#include "graph/op.h"
 #include "source/span.h"
 
 namespace vinci::graph {
-
-enum class Op : uint8_t {
-#define VINCI_OP(Name, text, arity) k##Name,
-#include "graph/ops.def"
-#undef VINCI_OP
-};
-inline constexpr int kNumOps = static_cast<int>(Op::kElement) + 1;
-const char* op_name(Op op);
-int op_arity(Op op);
 
 using NodeIndex = int32_t;
 
@@ -159,6 +151,9 @@ class Graph {
   Scalar logit(Scalar a) { return sub(log(a), log1m(a)); }
   Scalar lgamma(Scalar a) { return apply(Op::kLgamma, a); }
   Scalar digamma(Scalar a) { return apply(Op::kDigamma, a); }
+
+  /// The operation `op` of these operands, as the passes need it when operands have changed.
+  Scalar rebuild(Op op, std::span<const Scalar> operands);
 
   /// sum_k x_k; 0 for none.
   Scalar sum(std::span<const Scalar> x);

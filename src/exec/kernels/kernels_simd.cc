@@ -1,0 +1,525 @@
+// Vector kernels of all operations, compiled once per instruction set. Contraction to fused multiply-add is on: every
+// formula here is at least as accurate with it.
+#include "exec/kernels/kernel.h"
+#include "numeric/simd/vec.h"
+#include "numeric/special/vec_math.h"
+
+namespace vinci::exec::VINCI_TARGET {
+
+namespace {
+
+using namespace vinci::numeric::VINCI_TARGET;  // NOLINT: the vector type and its functions
+namespace vm = vinci::numeric::VINCI_TARGET;
+using graph::Op;
+
+constexpr double kInf = __builtin_inf();
+
+// ---- access ---------------------------------------------------------------------------------------------------
+
+VINCI_INLINE const double* row_of(const RowArg& a, int64_t i, int64_t lanes) {
+  if (a.constant) return a.base + i * a.step;
+  return a.base + (a.rows != nullptr ? static_cast<int64_t>(a.rows[i]) : i * a.step) * lanes;
+}
+VINCI_INLINE double* row_of(const AdjointArg& a, int64_t i, int64_t lanes) {
+  return a.base + (a.rows != nullptr ? static_cast<int64_t>(a.rows[i]) : i * a.step) * lanes;
+}
+VINCI_INLINE void put(double* p, bool accumulate, Vec x) { store(p, accumulate ? load(p) + x : x); }
+
+// ---- elementwise operations: value, and partial derivatives from operands x and value y ----------------------------
+
+struct One {
+  static constexpr int kArity = 1;
+};
+#define VINCI_UNARY(Name, value_expr, derivative_expr)                                   \
+  struct Name : One {                                                                    \
+    VINCI_INLINE Vec value(const Vec* v) {                                               \
+      const Vec x = v[0];                                                                \
+      return value_expr;                                                                 \
+    }                                                                                    \
+    VINCI_INLINE void partials(const Vec* v, Vec y, Vec* d) {                            \
+      const Vec x = v[0];                                                                \
+      (void)x;                                                                           \
+      (void)y;                                                                           \
+      d[0] = derivative_expr;                                                            \
+    }                                                                                    \
+  };
+constexpr double kInvSqrt2Pi = 0.39894228040143267794;
+constexpr double kTwoOverSqrtPi = 1.12837916709551257390;
+
+VINCI_UNARY(Exp, vm::exp(x), y)
+VINCI_UNARY(Log, vm::log(x), Vec(1.0) / x)
+VINCI_UNARY(Log1p, vm::log1p(x), Vec(1.0) / (x + 1.0))
+VINCI_UNARY(Expm1, vm::expm1(x), y + 1.0)
+VINCI_UNARY(Sqrt, vm::sqrt(x), Vec(0.5) / y)
+VINCI_UNARY(Square, x * x, x + x)
+VINCI_UNARY(Inv, Vec(1.0) / x, -(y * y))
+VINCI_UNARY(Abs, vm::abs(x), select(x > 0.0, Vec(1.0), select(x < 0.0, Vec(-1.0), Vec(0.0))))
+VINCI_UNARY(Sin, vm::sin(x), vm::cos(x))
+VINCI_UNARY(Cos, vm::cos(x), -vm::sin(x))
+VINCI_UNARY(Tan, vm::tan(x), fma(y, y, Vec(1.0)))
+VINCI_UNARY(Asin, vm::asin(x), Vec(1.0) / vm::sqrt(Vec(1.0) - x * x))
+VINCI_UNARY(Acos, vm::acos(x), Vec(-1.0) / vm::sqrt(Vec(1.0) - x * x))
+VINCI_UNARY(Atan, vm::atan(x), Vec(1.0) / fma(x, x, Vec(1.0)))
+VINCI_UNARY(Sinh, vm::sinh(x), vm::cosh(x))
+VINCI_UNARY(Cosh, vm::cosh(x), vm::sinh(x))
+VINCI_UNARY(Tanh, vm::tanh(x), Vec(1.0) - y * y)
+VINCI_UNARY(Asinh, vm::asinh(x), Vec(1.0) / vm::sqrt(fma(x, x, Vec(1.0))))
+VINCI_UNARY(Acosh, vm::acosh(x), Vec(1.0) / vm::sqrt(x * x - 1.0))
+VINCI_UNARY(Atanh, vm::atanh(x), Vec(1.0) / (Vec(1.0) - x * x))
+VINCI_UNARY(Cbrt, vm::cbrt(x), Vec(1.0) / (y * y * 3.0))
+VINCI_UNARY(Floor, vm::floor(x), Vec(0.0))
+VINCI_UNARY(Ceil, vm::ceil(x), Vec(0.0))
+VINCI_UNARY(Round, vm::round(x), Vec(0.0))
+VINCI_UNARY(Trunc, vm::trunc(x), Vec(0.0))
+VINCI_UNARY(InvLogit, vm::inv_logit(x), y * vm::inv_logit(-x))
+VINCI_UNARY(Log1mExp, vm::log1m_exp(x), -vm::exp(x - y))
+VINCI_UNARY(Lgamma, vm::lgamma(x), vm::digamma(x))
+VINCI_UNARY(Digamma, vm::digamma(x), vm::trigamma(x))
+VINCI_UNARY(Erf, vm::erf(x), vm::exp(-(x * x)) * kTwoOverSqrtPi)
+VINCI_UNARY(Erfc, vm::erfc(x), vm::exp(-(x * x)) * -kTwoOverSqrtPi)
+VINCI_UNARY(StdNormalCdf, vm::std_normal_cdf(x), vm::exp(x * x * -0.5) * kInvSqrt2Pi)
+VINCI_UNARY(StdNormalLcdf, vm::std_normal_lcdf(x), vm::std_normal_lcdf_derivative(x))
+VINCI_UNARY(StdNormalQuantile, vm::std_normal_quantile(x), Vec(1 / kInvSqrt2Pi) * vm::exp(y * y * 0.5))
+#undef VINCI_UNARY
+
+struct Two {
+  static constexpr int kArity = 2;
+};
+#define VINCI_BINARY(Name, value_expr, da_expr, db_expr)      \
+  struct Name : Two {                                         \
+    VINCI_INLINE Vec value(const Vec* v) {                    \
+      const Vec a = v[0];                                     \
+      const Vec b = v[1];                                     \
+      return value_expr;                                      \
+    }                                                         \
+    VINCI_INLINE void partials(const Vec* v, Vec y, Vec* d) { \
+      const Vec a = v[0];                                     \
+      const Vec b = v[1];                                     \
+      (void)a;                                                \
+      (void)b;                                                \
+      (void)y;                                                \
+      d[0] = da_expr;                                         \
+      d[1] = db_expr;                                         \
+    }                                                         \
+  };
+VINCI_BINARY(Mul, a* b, b, a)
+VINCI_BINARY(Div, a / b, Vec(1.0) / b, -(y / b))
+VINCI_BINARY(Pow, vm::pow(a, b), select(b == 0.0, Vec(0.0), b* vm::pow(a, b - 1.0)),
+             select(a == 0.0, Vec(0.0), y* vm::log(a)))
+VINCI_BINARY(Hypot, vm::sqrt(fma(a, a, b* b)), a / y, b / y)
+// Like C's fmin: a NaN operand gives the other one.
+VINCI_BINARY(Fmin, select(is_nan(a), b, select(b < a, b, a)), to_unit(a <= b), to_unit(~(a <= b)))
+VINCI_BINARY(Fmax, select(is_nan(a), b, select(b > a, b, a)), to_unit(a >= b), to_unit(~(a >= b)))
+VINCI_BINARY(LogDiffExp, select(b == -kInf, a, a + vm::log1m_exp(b - a)), vm::exp(a - y),
+             -vm::exp(b - y))
+VINCI_BINARY(Less, to_unit(a < b), Vec(0.0), Vec(0.0))
+VINCI_BINARY(LessEqual, to_unit(a <= b), Vec(0.0), Vec(0.0))
+VINCI_BINARY(Equal, to_unit(a == b), Vec(0.0), Vec(0.0))
+#undef VINCI_BINARY
+
+struct Three {
+  static constexpr int kArity = 3;
+};
+struct NormalKernel : Three {
+  VINCI_INLINE Vec value(const Vec* v) {
+    const Vec z = (v[0] - v[1]) * v[2];
+    return z * z * -0.5;
+  }
+  VINCI_INLINE void partials(const Vec* v, Vec, Vec* d) {
+    const Vec r = v[0] - v[1];
+    const Vec z = r * v[2];
+    d[1] = z * v[2];
+    d[0] = -d[1];
+    d[2] = -(z * r);
+  }
+};
+struct Select : Three {
+  VINCI_INLINE Vec value(const Vec* v) { return select(v[0] == 0.0, v[2], v[1]); }
+  VINCI_INLINE void partials(const Vec* v, Vec, Vec* d) {
+    d[0] = Vec(0.0);
+    d[2] = to_unit(v[0] == 0.0);
+    d[1] = Vec(1.0) - d[2];
+  }
+};
+
+template <class F>
+void forward(const KernelCall& call) {
+  constexpr int A = F::kArity;
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    const double* p[A];
+    Vec fixed[A];
+    for (int a = 0; a < A; ++a) {
+      p[a] = row_of(call.in[a], i, lanes);
+      fixed[a] = splat(call.in[a].constant ? *p[a] : 0.0);
+    }
+    double* out = call.out + i * lanes;
+    for (int64_t l = 0; l < lanes; l += 8) {
+      Vec x[A];
+      for (int a = 0; a < A; ++a) x[a] = call.in[a].constant ? fixed[a] : load(p[a] + l);
+      store(out + l, F::value(x));
+    }
+  }
+}
+
+template <class F, bool kIsTerm>
+void reverse_or_term(const KernelCall& call) {
+  constexpr int A = F::kArity;
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    const double* p[A];
+    Vec fixed[A];
+    double* q[A];
+    for (int a = 0; a < A; ++a) {
+      p[a] = row_of(call.in[a], i, lanes);
+      fixed[a] = splat(call.in[a].constant ? *p[a] : 0.0);
+      const bool wanted = call.adjoint != nullptr && call.adjoint[a].wanted;
+      q[a] = wanted ? row_of(call.adjoint[a], i, lanes) : nullptr;
+    }
+    const double* g_row = row_of(call.out_adjoint, i, lanes);
+    const Vec g_fixed = splat(call.out_adjoint.constant ? *g_row : 0.0);
+    const double* out = call.out + i * lanes;
+    for (int64_t l = 0; l < lanes; l += 8) {
+      Vec x[A];
+      Vec d[A];
+      for (int a = 0; a < A; ++a) x[a] = call.in[a].constant ? fixed[a] : load(p[a] + l);
+      const Vec y = kIsTerm ? F::value(x) : load(out + l);
+      const Vec g = call.out_adjoint.constant ? g_fixed : load(g_row + l);
+      if (kIsTerm) store(call.sum + l, fma(g, y, load(call.sum + l)));
+      if (kIsTerm && call.adjoint == nullptr) continue;
+      F::partials(x, y, d);
+      for (int a = 0; a < A; ++a) {
+        if (q[a] != nullptr) put(q[a] + l, call.adjoint[a].accumulate, g * d[a]);
+      }
+    }
+  }
+}
+
+// ---- log(1 + e^x): forward leaves the derivative in the stash ----------------------------------------------------
+
+/// t = e^{-|x|} gives both log(1 + e^x) = max(x, 0) + log1p(t) and its derivative.
+VINCI_INLINE Vec logistic_from(Vec x, Vec t) {
+  const Vec r = Vec(1.0) / (t + 1.0);
+  return select(x >= 0.0, r, t * r);
+}
+VINCI_INLINE Vec positive_part(Vec x) { return select(x < 0.0, Vec(0.0), x); }  // keeps NaN
+
+void log1p_exp_forward(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    const double* p = row_of(call.in[0], i, lanes);
+    for (int64_t l = 0; l < lanes; l += 8) {
+      const Vec x = load(p + l);
+      const Vec t = vm::exp(-abs(x));
+      store(call.out + i * lanes + l, positive_part(x) + vm::log1p(t));
+      if (call.stash != nullptr) store(call.stash + i * lanes + l, logistic_from(x, t));
+    }
+  }
+}
+
+void log1p_exp_reverse(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    const double* g_row = row_of(call.out_adjoint, i, lanes);
+    double* q = row_of(call.adjoint[0], i, lanes);
+    const double* d = call.stash + i * lanes;
+    for (int64_t l = 0; l < lanes; l += 8) {
+      const Vec g = call.out_adjoint.constant ? splat(*g_row) : load(g_row + l);
+      put(q + l, call.adjoint[0].accumulate, g * load(d + l));
+    }
+  }
+}
+
+/// sum_i log(1 + e^{x_i}) with one logarithm for many elements: 1 + t lies in [1, 2], so the product of 512 of them
+/// neither overflows nor loses more than an ulp each.
+void log1p_exp_term(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  const bool weights_differ = call.out_adjoint.step != 0;
+  constexpr int64_t kBlock = 512;
+  for (int64_t l = 0; l < lanes; l += 8) {
+    Vec total(0.0);
+    for (int64_t first = 0; first < call.count; first += kBlock) {
+      const int64_t last = first + kBlock < call.count ? first + kBlock : call.count;
+      Vec product(1.0);
+      Vec linear(0.0);
+      for (int64_t i = first; i < last; ++i) {
+        const Vec x = load(row_of(call.in[0], i, lanes) + l);
+        const Vec t = vm::exp(-abs(x));
+        const Vec w = splat(*row_of(call.out_adjoint, i, lanes));
+        if (weights_differ) {
+          linear = fma(w, positive_part(x) + vm::log1p(t), linear);
+        } else {
+          linear += positive_part(x);
+          product *= t + 1.0;
+        }
+        if (call.adjoint != nullptr) {
+          put(row_of(call.adjoint[0], i, lanes) + l, call.adjoint[0].accumulate,
+              w * logistic_from(x, t));
+        }
+      }
+      total += weights_differ ? linear : splat(*call.out_adjoint.base) * (linear + vm::log(product));
+    }
+    store(call.sum + l, load(call.sum + l) + total);
+  }
+}
+
+// ---- linear combinations and dot products ---------------------------------------------------------------------------
+
+/// Chunks handled together, so that each coefficient is broadcast once.
+template <int C>
+void lincomb_forward_chunks(const KernelCall& call, int64_t l) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    Vec sum[C];
+    const Vec c0 = splat(*row_of(call.in[0], i, lanes));
+    for (int c = 0; c < C; ++c) sum[c] = c0;
+    for (int k = 1; k < call.arity; k += 2) {
+      const Vec coefficient = splat(*row_of(call.in[k], i, lanes));
+      const double* x = row_of(call.in[k + 1], i, lanes) + l;
+      for (int c = 0; c < C; ++c) sum[c] = fma(coefficient, load(x + 8 * c), sum[c]);
+    }
+    for (int c = 0; c < C; ++c) store(call.out + i * lanes + l + 8 * c, sum[c]);
+  }
+}
+
+template <int C>
+void lincomb_reverse_chunks(const KernelCall& call, int64_t l) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    Vec g[C];
+    const double* g_row = row_of(call.out_adjoint, i, lanes);
+    for (int c = 0; c < C; ++c) {
+      g[c] = call.out_adjoint.constant ? splat(*g_row) : load(g_row + l + 8 * c);
+    }
+    for (int k = 1; k < call.arity; k += 2) {
+      const AdjointArg& target = call.adjoint[k + 1];
+      const Vec coefficient = splat(*row_of(call.in[k], i, lanes));
+      double* q = row_of(target, i, lanes) + l;
+      if (target.accumulate) {
+        for (int c = 0; c < C; ++c) store(q + 8 * c, fma(coefficient, g[c], load(q + 8 * c)));
+      } else {
+        for (int c = 0; c < C; ++c) store(q + 8 * c, coefficient * g[c]);
+      }
+    }
+  }
+}
+
+void lincomb_forward(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  int64_t l = 0;
+  for (; l + 64 <= lanes; l += 64) lincomb_forward_chunks<8>(call, l);
+  for (; l + 16 <= lanes; l += 16) lincomb_forward_chunks<2>(call, l);
+  for (; l < lanes; l += 8) lincomb_forward_chunks<1>(call, l);
+}
+void lincomb_reverse(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  int64_t l = 0;
+  for (; l + 64 <= lanes; l += 64) lincomb_reverse_chunks<8>(call, l);
+  for (; l + 16 <= lanes; l += 16) lincomb_reverse_chunks<2>(call, l);
+  for (; l < lanes; l += 8) lincomb_reverse_chunks<1>(call, l);
+}
+
+void dot_forward(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    double* out = call.out + i * lanes;
+    for (int k = 0; k < call.arity; k += 2) {
+      const double* a = row_of(call.in[k], i, lanes);
+      const double* b = row_of(call.in[k + 1], i, lanes);
+      for (int64_t l = 0; l < lanes; l += 8) {
+        const Vec product = load(a + l) * load(b + l);
+        store(out + l, k == 0 ? product : load(out + l) + product);
+      }
+    }
+  }
+}
+
+void dot_reverse(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    const double* g_row = row_of(call.out_adjoint, i, lanes);
+    for (int k = 0; k < call.arity; k += 2) {
+      const double* a = row_of(call.in[k], i, lanes);
+      const double* b = row_of(call.in[k + 1], i, lanes);
+      double* qa = row_of(call.adjoint[k], i, lanes);
+      double* qb = row_of(call.adjoint[k + 1], i, lanes);
+      for (int64_t l = 0; l < lanes; l += 8) {
+        const Vec g = call.out_adjoint.constant ? splat(*g_row) : load(g_row + l);
+        const Vec da = g * load(b + l);
+        const Vec db = g * load(a + l);
+        put(qa + l, call.adjoint[k].accumulate, da);
+        put(qb + l, call.adjoint[k + 1].accumulate, db);
+      }
+    }
+  }
+}
+
+// ---- log sum exp ----------------------------------------------------------------------------------------------
+
+/// out = m + log(sum_k e^{x_k - m}), m the largest; weights[k * stride + l] = e^{x_k - out} where wanted.
+VINCI_INLINE Vec log_sum_exp_at(const KernelCall& call, int64_t i, int64_t l, double* weights,
+                                int64_t stride) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  Vec top(-kInf);
+  for (int k = 0; k < call.arity; ++k) {
+    const double* p = row_of(call.in[k], i, lanes);
+    const Vec x = call.in[k].constant ? splat(*p) : load(p + l);
+    top = select(x > top, x, top);
+  }
+  const Vec shift = select(abs(top) == kInf, Vec(0.0), top);  // all -inf, or +inf: no shift
+  Vec sum(0.0);
+  for (int k = 0; k < call.arity; ++k) {
+    const double* p = row_of(call.in[k], i, lanes);
+    const Vec x = call.in[k].constant ? splat(*p) : load(p + l);
+    const Vec e = vm::exp(x - shift);
+    sum += e;
+    if (weights != nullptr) store(weights + k * stride, e);
+  }
+  if (weights != nullptr) {
+    const Vec scale = select(sum == 0.0, Vec(0.0), Vec(1.0) / sum);
+    for (int k = 0; k < call.arity; ++k) store(weights + k * stride, load(weights + k * stride) * scale);
+  }
+  return shift + vm::log(sum);
+}
+
+void log_sum_exp_forward(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    double* weights = call.stash == nullptr ? nullptr : call.stash + i * call.arity * lanes;
+    for (int64_t l = 0; l < lanes; l += 8) {
+      store(call.out + i * lanes + l,
+            log_sum_exp_at(call, i, l, weights == nullptr ? nullptr : weights + l, lanes));
+    }
+  }
+}
+
+void log_sum_exp_reverse(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    const double* g_row = row_of(call.out_adjoint, i, lanes);
+    const double* weights = call.stash + i * call.arity * lanes;
+    for (int k = 0; k < call.arity; ++k) {
+      if (!call.adjoint[k].wanted) continue;
+      double* q = row_of(call.adjoint[k], i, lanes);
+      for (int64_t l = 0; l < lanes; l += 8) {
+        const Vec g = call.out_adjoint.constant ? splat(*g_row) : load(g_row + l);
+        put(q + l, call.adjoint[k].accumulate, g * load(weights + k * lanes + l));
+      }
+    }
+  }
+}
+
+void log_sum_exp_term(const KernelCall& call) {
+  constexpr int kMaxLocal = 32;
+  alignas(64) double local[kMaxLocal * 8];
+  const int64_t lanes = int64_t{8} * call.chunks;
+  const bool fused = call.arity <= kMaxLocal;
+  for (int64_t i = 0; i < call.count; ++i) {
+    const double weight = *row_of(call.out_adjoint, i, lanes);
+    for (int64_t l = 0; l < lanes; l += 8) {
+      double* weights = call.adjoint == nullptr ? nullptr : local;
+      const Vec y = log_sum_exp_at(call, i, l, fused ? weights : nullptr, 8);
+      store(call.sum + l, fma(splat(weight), y, load(call.sum + l)));
+      if (call.adjoint == nullptr) continue;
+      for (int k = 0; k < call.arity; ++k) {
+        if (!call.adjoint[k].wanted) continue;
+        Vec share;
+        if (fused) {
+          share = load(local + k * 8);
+        } else {
+          share = vm::exp(load(row_of(call.in[k], i, lanes) + l) - y);
+        }
+        put(row_of(call.adjoint[k], i, lanes) + l, call.adjoint[k].accumulate, share * weight);
+      }
+    }
+  }
+}
+
+// ---- rows as terms --------------------------------------------------------------------------------------------
+
+void weighted_rows(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  for (int64_t i = 0; i < call.count; ++i) {
+    const Vec w = splat(*row_of(call.out_adjoint, i, lanes));
+    const double* x = row_of(call.in[0], i, lanes);
+    for (int64_t l = 0; l < lanes; l += 8) {
+      store(call.sum + l, fma(w, load(x + l), load(call.sum + l)));
+    }
+    if (call.adjoint == nullptr) continue;
+    double* q = row_of(call.adjoint[0], i, lanes);
+    for (int64_t l = 0; l < lanes; l += 8) store(q + l, load(q + l) + w);
+  }
+}
+
+template <class F>
+void add(KernelTable& table, Op op) {
+  const int k = static_cast<int>(op);
+  table.forward[k] = forward<F>;
+  table.reverse[k] = reverse_or_term<F, false>;
+  table.term[k] = reverse_or_term<F, true>;
+}
+
+}  // namespace
+
+void fill_kernel_table(KernelTable& table) {
+#define VINCI_ADD(Name) add<Name>(table, Op::k##Name);
+  VINCI_ADD(Exp)
+  VINCI_ADD(Log)
+  VINCI_ADD(Log1p)
+  VINCI_ADD(Expm1)
+  VINCI_ADD(Sqrt)
+  VINCI_ADD(Square)
+  VINCI_ADD(Inv)
+  VINCI_ADD(Abs)
+  VINCI_ADD(Sin)
+  VINCI_ADD(Cos)
+  VINCI_ADD(Tan)
+  VINCI_ADD(Asin)
+  VINCI_ADD(Acos)
+  VINCI_ADD(Atan)
+  VINCI_ADD(Sinh)
+  VINCI_ADD(Cosh)
+  VINCI_ADD(Tanh)
+  VINCI_ADD(Asinh)
+  VINCI_ADD(Acosh)
+  VINCI_ADD(Atanh)
+  VINCI_ADD(Cbrt)
+  VINCI_ADD(Floor)
+  VINCI_ADD(Ceil)
+  VINCI_ADD(Round)
+  VINCI_ADD(Trunc)
+  VINCI_ADD(InvLogit)
+  VINCI_ADD(Log1mExp)
+  VINCI_ADD(Lgamma)
+  VINCI_ADD(Digamma)
+  VINCI_ADD(Erf)
+  VINCI_ADD(Erfc)
+  VINCI_ADD(StdNormalCdf)
+  VINCI_ADD(StdNormalLcdf)
+  VINCI_ADD(StdNormalQuantile)
+  VINCI_ADD(Mul)
+  VINCI_ADD(Div)
+  VINCI_ADD(Pow)
+  VINCI_ADD(Hypot)
+  VINCI_ADD(Fmin)
+  VINCI_ADD(Fmax)
+  VINCI_ADD(LogDiffExp)
+  VINCI_ADD(Less)
+  VINCI_ADD(LessEqual)
+  VINCI_ADD(Equal)
+  VINCI_ADD(NormalKernel)
+  VINCI_ADD(Select)
+#undef VINCI_ADD
+  const auto set = [&table](Op op, Kernel f, Kernel r, Kernel t) {
+    table.forward[static_cast<int>(op)] = f;
+    table.reverse[static_cast<int>(op)] = r;
+    table.term[static_cast<int>(op)] = t;
+  };
+  set(Op::kLog1pExp, log1p_exp_forward, log1p_exp_reverse, log1p_exp_term);
+  set(Op::kLinComb, lincomb_forward, lincomb_reverse, nullptr);
+  set(Op::kDot, dot_forward, dot_reverse, nullptr);
+  set(Op::kLogSumExp, log_sum_exp_forward, log_sum_exp_reverse, log_sum_exp_term);
+  table.weighted_rows = weighted_rows;
+}
+
+}  // namespace vinci::exec::VINCI_TARGET

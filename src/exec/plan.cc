@@ -1,0 +1,448 @@
+// From graph to plan: which nodes are private to one term, how nodes and terms group, where everything lies.
+#include "exec/plan.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "exec/workspace.h"
+#include "graph/passes/passes.h"
+
+namespace vinci::exec {
+
+using graph::Graph;
+using graph::Node;
+using graph::NodeIndex;
+using graph::Op;
+using graph::Operand;
+
+namespace {
+
+struct KeyHash {
+  size_t operator()(const std::vector<uint32_t>& key) const {
+    uint64_t h = key.size();
+    for (uint32_t x : key) h = (h ^ x) * 0x9ddfea08eb382d69ULL + (h >> 29);
+    return h ^ (h >> 32);
+  }
+};
+using KeyMap = std::unordered_map<std::vector<uint32_t>, uint32_t, KeyHash>;
+
+constexpr uint32_t kConstantCode = 0xfffffffe;
+constexpr uint32_t kRowCode = 0xffffffff;
+
+constexpr int32_t kMaxTreeDepth = 64;   // of private nodes below a term
+constexpr size_t kMinPlate = 4;         // smaller groups of terms stay global where their trees are large
+constexpr int32_t kMaxSmallTree = 4;
+
+}  // namespace
+
+class PlanBuilder {
+ public:
+  PlanBuilder(ExecutionPlan& plan, const Graph& graph, const PlanOptions& options)
+      : plan_(plan), graph_(graph), options_(options) {}
+
+  void build() {
+    plan_.dim_ = graph_.num_parameters();
+    find_live();
+    find_private();
+    group_terms();
+    place_global();
+    if (options_.terms) {
+      for (const auto& terms : term_groups_) build_plate(terms);
+      plan_.constants_[0] = graph_.constant_term(false);
+      plan_.constants_[1] = graph_.constant_term(true);
+      for (const graph::Guard& g : graph_.guards()) {
+        plan_.guards_.push_back({g.kind, row_[static_cast<size_t>(g.node)]});
+      }
+    }
+    for (const graph::Scalar& s : options_.outputs) {
+      plan_.outputs_.push_back(
+          s.is_constant()
+              ? ExecutionPlan::Output{true, s.constant(), 0}
+              : ExecutionPlan::Output{false, 0, row_[static_cast<size_t>(s.index())]});
+    }
+    plan_.rejections_.assign(plan_.guards_.size() + 1, 0);
+  }
+
+ private:
+  const Node& node(size_t i) const { return graph_.nodes()[i]; }
+
+  void find_live() {
+    live_ = graph::live_nodes(graph_, options_.outputs, options_.terms);
+    for (size_t i = 0; i < live_.size(); ++i) {
+      if (node(i).op == Op::kParameter) live_[i] = 1;
+      if (node(i).op == Op::kElement && live_[i]) {
+        for (NodeIndex sibling : call_of(node(i)).outputs) live_[static_cast<size_t>(sibling)] = 1;
+      }
+    }
+  }
+
+  const graph::ArrayCall& call_of(const Node& n) const {
+    return graph_.array_calls()[static_cast<size_t>(n.array)];
+  }
+
+  /// A node is private where exactly one term needs it, through exactly one chain of uses: it lives in tiles only.
+  void find_private() {
+    const size_t n = live_.size();
+    constexpr int32_t kNobody = -1;
+    constexpr int32_t kTerm = -2;
+    constexpr int32_t kShared = -3;
+    std::vector<int32_t> user(n, kNobody);
+    const auto use = [&](size_t i, int32_t by) { user[i] = user[i] == kNobody ? by : kShared; };
+    if (options_.terms) {
+      for (const graph::Term& t : graph_.terms()) use(static_cast<size_t>(t.node), kTerm);
+      for (const graph::Guard& g : graph_.guards()) user[static_cast<size_t>(g.node)] = kShared;
+    }
+    for (const graph::Scalar& s : options_.outputs) {
+      if (!s.is_constant()) user[static_cast<size_t>(s.index())] = kShared;
+    }
+    private_.assign(n, 0);
+    std::vector<int32_t> depth(n, 0);
+    for (size_t i = n; i-- > 0;) {
+      if (!live_[i]) continue;
+      const Node& nd = node(i);
+      if (nd.op == Op::kParameter) continue;
+      if (nd.op == Op::kElement) {
+        if (nd.first_operand != 0) continue;
+        for (Operand o : call_of(nd).inputs) {
+          if (!o.is_constant()) user[static_cast<size_t>(o.node_index())] = kShared;
+        }
+        continue;
+      }
+      if (user[i] == kTerm) {
+        private_[i] = 1;
+      } else if (user[i] >= 0 && private_[static_cast<size_t>(user[i])]) {
+        depth[i] = depth[static_cast<size_t>(user[i])] + 1;
+        private_[i] = depth[i] < kMaxTreeDepth;
+      }
+      for (Operand o : graph_.operands(nd)) {
+        if (!o.is_constant()) use(static_cast<size_t>(o.node_index()), static_cast<int32_t>(i));
+      }
+    }
+  }
+
+  /// Rows and instructions of the nodes outside of plates: by level, so that all operands come earlier, and within a
+  /// level by form.
+  void place_global() {
+    const size_t n = live_.size();
+    row_.assign(n, 0);
+    std::vector<int32_t> level(n, 0);
+    struct Member {
+      int32_t level;
+      uint32_t form;
+      NodeIndex node;
+    };
+    std::vector<Member> members;
+    KeyMap forms;
+    std::vector<uint32_t> key;
+    for (size_t i = 0; i < n; ++i) {
+      const Node& nd = node(i);
+      if (nd.op == Op::kParameter) {
+        row_[i] = nd.first_operand;
+        continue;
+      }
+      if (!live_[i] || private_[i]) continue;
+      int32_t deepest = 0;
+      const auto look = [&](Operand o) {
+        if (!o.is_constant()) deepest = std::max(deepest, level[static_cast<size_t>(o.node_index())]);
+      };
+      if (nd.op == Op::kElement) {
+        for (Operand o : call_of(nd).inputs) look(o);
+        level[i] = deepest + 1;
+        if (nd.first_operand == 0) {
+          members.push_back({level[i], 0x80000000u + static_cast<uint32_t>(nd.array),
+                             static_cast<NodeIndex>(i)});
+        }
+        continue;
+      }
+      key.clear();
+      key.push_back(static_cast<uint32_t>(nd.op));
+      for (Operand o : graph_.operands(nd)) {
+        look(o);
+        key.push_back(o.is_constant() ? kConstantCode : kRowCode);
+      }
+      level[i] = deepest + 1;
+      const auto form = forms.try_emplace(key, static_cast<uint32_t>(forms.size())).first->second;
+      members.push_back({level[i], form, static_cast<NodeIndex>(i)});
+    }
+    std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
+      return a.level != b.level ? a.level < b.level : a.form != b.form ? a.form < b.form : a.node < b.node;
+    });
+    plan_.num_rows_ = static_cast<uint32_t>(plan_.dim_);
+    std::vector<NodeIndex> group;
+    for (size_t m = 0; m < members.size();) {
+      if ((members[m].form & 0x80000000u) != 0) {
+        place_array(members[m].node);
+        ++m;
+        continue;
+      }
+      group.clear();
+      const size_t first = m;
+      for (; m < members.size() && members[m].level == members[first].level &&
+             members[m].form == members[first].form;
+           ++m) {
+        group.push_back(members[m].node);
+      }
+      place_group(group);
+    }
+  }
+
+  void place_array(NodeIndex first_output) {
+    const Node& nd = graph_.node(first_output);
+    const graph::ArrayCall& call = call_of(nd);
+    ArrayInstruction instruction{static_cast<int32_t>(plan_.array_calls_.size()), plan_.num_rows_,
+                                 plan_.scratch_size_};
+    plan_.array_calls_.push_back(call);
+    plan_.scratch_size_ += static_cast<uint64_t>(call.function->scratch_size());
+    std::vector<Slot> inputs;
+    for (Operand o : call.inputs) {
+      if (o.is_constant()) {
+        inputs.push_back({Slot::Kind::kConstant, 0, graph_.constant(o)});
+      } else {
+        inputs.push_back({Slot::Kind::kBroadcast, row_[static_cast<size_t>(o.node_index())], 0});
+      }
+    }
+    plan_.array_slots_.push_back(std::move(inputs));
+    for (NodeIndex output : call.outputs) row_[static_cast<size_t>(output)] = plan_.num_rows_++;
+    plan_.steps_.push_back({true, static_cast<uint32_t>(plan_.array_instructions_.size())});
+    plan_.array_instructions_.push_back(instruction);
+  }
+
+  void place_group(const std::vector<NodeIndex>& group) {
+    const Node& head = graph_.node(group[0]);
+    const auto arity = static_cast<int32_t>(head.num_operands);
+    Instruction instruction{head.op,
+                            arity,
+                            static_cast<int32_t>(group.size()),
+                            static_cast<uint32_t>(plan_.slots_.size()),
+                            plan_.num_rows_,
+                            plan_.num_stash_rows_};
+    for (size_t a = 0; a < head.num_operands; ++a) {
+      plan_.slots_.push_back(make_slot(group, [&](NodeIndex i) {
+        return graph_.operands(graph_.node(i))[a];
+      }));
+    }
+    for (NodeIndex i : group) row_[static_cast<size_t>(i)] = plan_.num_rows_++;
+    plan_.num_stash_rows_ += static_cast<uint32_t>(stash_rows(head.op, arity)) *
+                             static_cast<uint32_t>(group.size());
+    plan_.steps_.push_back({false, static_cast<uint32_t>(plan_.instructions_.size())});
+    plan_.instructions_.push_back(instruction);
+  }
+
+  /// The operands `operand_of(element)` of one slot, all constants or all global nodes, in the densest form.
+  template <class Elements, class OperandOf>
+  Slot make_slot(const Elements& elements, OperandOf operand_of) {
+    const Operand head = operand_of(elements[0]);
+    Slot slot;
+    if (head.is_constant()) {
+      bool same = true;
+      for (const auto& e : elements) same = same && operand_of(e) == head;
+      if (same) return {Slot::Kind::kConstant, 0, graph_.constant(head)};
+      slot = {Slot::Kind::kColumn, static_cast<uint32_t>(plan_.columns_.size()), 0};
+      for (const auto& e : elements) plan_.columns_.push_back(graph_.constant(operand_of(e)));
+      return slot;
+    }
+    const auto row_of = [&](const auto& e) {
+      return row_[static_cast<size_t>(operand_of(e).node_index())];
+    };
+    const uint32_t first = row_of(elements[0]);
+    bool same = true;
+    bool contiguous = true;
+    uint32_t expected = first;
+    for (const auto& e : elements) {
+      const uint32_t row = row_of(e);
+      same = same && row == first;
+      contiguous = contiguous && row == expected++;
+    }
+    if (same) return {Slot::Kind::kBroadcast, first, 0};
+    if (contiguous) return {Slot::Kind::kContiguous, first, 0};
+    slot = {Slot::Kind::kGather, static_cast<uint32_t>(plan_.rows_.size()), 0};
+    for (const auto& e : elements) plan_.rows_.push_back(row_of(e));
+    return slot;
+  }
+
+  // ---- plates
+
+  /// Terms of one form, the form of a private tree being its operation and, for each operand, constant, row or the form
+  /// of the private child.
+  void group_terms() {
+    if (!options_.terms) return;
+    std::vector<uint32_t> form_of(live_.size(), 0);
+    std::vector<int32_t> tree_size(live_.size(), 0);
+    KeyMap forms;
+    std::vector<uint32_t> key;
+    for (size_t i = 0; i < live_.size(); ++i) {
+      if (!private_[i]) continue;
+      tree_size[i] = 1;
+      key.clear();
+      key.push_back(static_cast<uint32_t>(node(i).op));
+      for (Operand o : graph_.operands(node(i))) {
+        if (o.is_constant()) {
+          key.push_back(kConstantCode);
+          continue;
+        }
+        const auto child = static_cast<size_t>(o.node_index());
+        key.push_back(private_[child] ? form_of[child] : kRowCode);
+        tree_size[i] += tree_size[child];
+      }
+      form_of[i] = forms.try_emplace(key, static_cast<uint32_t>(forms.size())).first->second;
+    }
+    std::unordered_map<uint64_t, size_t> group_of;
+    for (const graph::Term& t : graph_.terms()) {
+      const auto i = static_cast<size_t>(t.node);
+      const uint64_t form = private_[i] ? form_of[i] : kRowCode;
+      const uint64_t group_key = form * 2 + (t.is_jacobian ? 1 : 0);
+      const auto [entry, is_new] = group_of.try_emplace(group_key, term_groups_.size());
+      if (is_new) term_groups_.emplace_back();
+      term_groups_[entry->second].push_back(&t);
+    }
+    // A few large trees of their own form vectorise better among the global nodes, level by level.
+    for (const auto& terms : term_groups_) {
+      const auto root = static_cast<size_t>(terms[0]->node);
+      if (!private_[root] || terms.size() >= kMinPlate || tree_size[root] <= kMaxSmallTree) continue;
+      for (const graph::Term* t : terms) make_global(static_cast<size_t>(t->node));
+    }
+  }
+
+  void make_global(size_t root) {
+    std::vector<size_t> stack = {root};
+    while (!stack.empty()) {
+      const size_t i = stack.back();
+      stack.pop_back();
+      if (!private_[i]) continue;
+      private_[i] = 0;
+      for (Operand o : graph_.operands(node(i))) {
+        if (!o.is_constant()) stack.push_back(static_cast<size_t>(o.node_index()));
+      }
+    }
+  }
+
+  void build_plate(const std::vector<const graph::Term*>& terms) {
+    Plate plate{};
+    plate.count = static_cast<int32_t>(terms.size());
+    plate.is_jacobian = terms[0]->is_jacobian;
+    plate.span = terms[0]->span;
+    bool same_weight = true;
+    for (const graph::Term* t : terms) same_weight = same_weight && t->weight == terms[0]->weight;
+    if (same_weight) {
+      plate.weight = {Slot::Kind::kConstant, 0, terms[0]->weight};
+    } else {
+      plate.weight = {Slot::Kind::kColumn, static_cast<uint32_t>(plan_.columns_.size()), 0};
+      for (const graph::Term* t : terms) plan_.columns_.push_back(t->weight);
+    }
+    std::vector<NodeIndex> roots;
+    roots.reserve(terms.size());
+    for (const graph::Term* t : terms) roots.push_back(t->node);
+    if (!private_[static_cast<size_t>(roots[0])]) {
+      plate.rows_slot = static_cast<uint32_t>(plan_.slots_.size());
+      plan_.slots_.push_back(make_slot(roots, [](NodeIndex i) { return Operand::node(i); }));
+    } else {
+      plate.first_instruction = static_cast<uint32_t>(plan_.instructions_.size());
+      uint32_t next_local = 0;
+      emit(roots, plate, next_local);
+      plate.num_instructions =
+          static_cast<uint32_t>(plan_.instructions_.size()) - plate.first_instruction;
+    }
+    plan_.plates_.push_back(plate);
+  }
+
+  /// Instructions for the private trees below `nodes`, one node per element, children first. Returns the local value.
+  uint32_t emit(const std::vector<NodeIndex>& nodes, Plate& plate, uint32_t& next_local) {
+    const Node& head = graph_.node(nodes[0]);
+    const auto arity = head.num_operands;
+    std::vector<Slot> slots(arity);
+    std::vector<NodeIndex> children(nodes.size());
+    for (uint32_t a = 0; a < arity; ++a) {
+      const Operand o = graph_.operands(head)[a];
+      if (!o.is_constant() && private_[static_cast<size_t>(o.node_index())]) {
+        for (size_t e = 0; e < nodes.size(); ++e) {
+          children[e] = graph_.operands(graph_.node(nodes[e]))[a].node_index();
+        }
+        slots[a] = {Slot::Kind::kLocal, emit(children, plate, next_local), 0};
+      } else {
+        slots[a] = make_slot(nodes, [&](NodeIndex i) { return graph_.operands(graph_.node(i))[a]; });
+      }
+    }
+    Instruction instruction{head.op,
+                            static_cast<int32_t>(arity),
+                            static_cast<int32_t>(nodes.size()),
+                            static_cast<uint32_t>(plan_.slots_.size()),
+                            next_local,
+                            plate.stash_rows};
+    plan_.slots_.insert(plan_.slots_.end(), slots.begin(), slots.end());
+    plate.stash_rows += static_cast<uint32_t>(stash_rows(head.op, static_cast<int>(arity)));
+    plan_.instructions_.push_back(instruction);
+    return next_local++;
+  }
+
+  ExecutionPlan& plan_;
+  const Graph& graph_;
+  const PlanOptions& options_;
+  std::vector<char> live_;
+  std::vector<char> private_;
+  std::vector<uint32_t> row_;  // of global nodes
+  std::vector<std::vector<const graph::Term*>> term_groups_;
+};
+
+ExecutionPlan::ExecutionPlan(const Graph& graph, const PlanOptions& options) {
+  PlanBuilder(*this, graph, options).build();
+}
+
+ExecutionPlan::~ExecutionPlan() = default;
+
+int64_t ExecutionPlan::num_instructions() const {
+  return static_cast<int64_t>(instructions_.size() + array_instructions_.size());
+}
+
+std::string ExecutionPlan::dump() const {
+  std::string text = fmt::format("rows {} (parameters {}), stash rows {}\n", num_rows_, dim_, num_stash_rows_);
+  const auto show_slot = [&](const Slot& s) {
+    switch (s.kind) {
+      case Slot::Kind::kConstant:
+        return fmt::format("{:g}", s.constant);
+      case Slot::Kind::kColumn:
+        return std::string("column");
+      case Slot::Kind::kBroadcast:
+        return fmt::format("r{}", s.start);
+      case Slot::Kind::kContiguous:
+        return fmt::format("r{}..", s.start);
+      case Slot::Kind::kGather:
+        return std::string("gather");
+      case Slot::Kind::kLocal:
+        return fmt::format("t{}", s.start);
+    }
+    return std::string();
+  };
+  const auto show = [&](const Instruction& i, const char* prefix) {
+    text += fmt::format("{}{} = {} x{}:", prefix, i.out_row, graph::op_name(i.op), i.count);
+    for (int32_t a = 0; a < std::min(i.arity, 12); ++a) {
+      text += ' ' + show_slot(slots_[i.first_slot + static_cast<uint32_t>(a)]);
+    }
+    if (i.arity > 12) text += fmt::format(" … {} operands", i.arity);
+    text += '\n';
+  };
+  for (const Step& step : steps_) {
+    if (step.is_array) {
+      const ArrayInstruction& a = array_instructions_[step.index];
+      const graph::ArrayCall& call = array_calls_[static_cast<size_t>(a.call)];
+      text += fmt::format("r{} = {} {} -> {}\n", a.out_row, call.function->name(), call.inputs.size(),
+                          call.outputs.size());
+    } else {
+      show(instructions_[step.index], "r");
+    }
+  }
+  for (const Plate& p : plates_) {
+    text += fmt::format("plate x{}{} weight {}\n", p.count, p.is_jacobian ? " jacobian" : "",
+                        show_slot(p.weight));
+    if (p.num_instructions == 0) text += "  rows " + show_slot(slots_[p.rows_slot]) + '\n';
+    for (uint32_t i = 0; i < p.num_instructions; ++i) {
+      show(instructions_[p.first_instruction + i], "  t");
+    }
+  }
+  return text;
+}
+
+}  // namespace vinci::exec
