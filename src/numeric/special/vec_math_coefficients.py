@@ -135,13 +135,13 @@ def scaled_erfc(k):
 show("(1 + 2x) erfcx(x), t = (x-3)/(x+3)", scaled_erfc(mpf(3)), mpf(-1), mpf(1), 25)
 
 
-def lgamma_core(t):
-    """lgamma(2 + t) / (t (1 + t)), t in [-1, 1]: no zero left."""
-    if abs(t) < mpf(10)**-15:
-        return mp.digamma(mpf(2)) 
-    if abs(t + 1) < mpf(10)**-15:
+def lgamma_core(u):
+    """lgamma(1 + u) / (u (u - 1)), u in [0, 2]: no zero left. In u all coefficients are positive: no cancellation."""
+    if abs(u) < mpf(10)**-15:
         return -mp.digamma(mpf(1))
-    return loggamma(2 + t) / (t * (1 + t))
+    if abs(u - 1) < mpf(10)**-15:
+        return mp.digamma(mpf(2))
+    return loggamma(1 + u) / (u * (u - 1))
 
 
-show_rational("lgamma(2 + t) / (t (1 + t))", lgamma_core, mpf(-1), mpf(1), 8, 8)
+show_rational("lgamma(1 + u) / (u (u - 1))", lgamma_core, mpf(0), mpf(2), 8, 8)
