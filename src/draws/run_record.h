@@ -1,0 +1,72 @@
+// RunRecord: everything that is worth keeping of a fit, apart from the draws themselves.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "draws/summary.h"
+
+namespace vinci::draws {
+
+/// A stage of a run: compiling, each method of the ladder, checking.
+struct Stage {
+  std::string name;         ///< such as `pathfinder`
+  std::string result;       ///< what came out, such as `full-rank normal`; may be empty
+  int64_t evaluations = 0;  ///< density evaluations, one for each lane
+  double seconds = 0;
+};
+
+struct RunRecord {
+  static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+  std::string version;            ///< of vinci
+  std::string program;            ///< path of the Stan program
+  std::vector<std::string> data;  ///< paths of data files
+  std::vector<std::pair<std::string, std::string>> options;
+  uint64_t seed = 0;
+  int threads = 1;
+  std::string started;  ///< `YYYY-MM-DD HH:MM:SS UTC`
+
+  int64_t num_unconstrained = 0;
+  int64_t num_observations = 0;
+  int64_t num_plates = 0;
+  int64_t num_draws = 0;
+
+  std::string method;  ///< the one whose result was kept
+  std::string family;
+  std::vector<Stage> stages;
+  std::vector<ParameterSummary> parameters;
+
+  double elbo = kUnknown;  ///< nats
+  double elbo_se = kUnknown;
+  double log_evidence = kUnknown;
+  double log_evidence_se = kUnknown;
+  double khat = kUnknown;
+
+  std::string verdict;           ///< good, usable or bad
+  std::string verdict_sentence;  ///< what may be used
+  std::vector<std::string> reasons;
+  std::vector<std::string> advice;  ///< what to try next
+  bool interrupted = false;
+
+  int64_t evaluations = 0;
+  double compile_seconds = 0;
+  double fit_seconds = 0;
+  double seconds = 0;  ///< of the whole run
+
+  std::string draws_file;
+  std::string record_file;
+};
+
+/// The record as JSON text, indented by 2, ending with a line feed. `parameters` is an object by
+/// name; values that are not finite are null; bytes that are not UTF-8 become U+FFFD. Numbers read
+/// back to the same double.
+std::string to_json(const RunRecord& record);
+
+/// Writes `to_json` (see write_file_atomically for what it throws).
+void write_record(const std::string& path, const RunRecord& record);
+
+}  // namespace vinci::draws
