@@ -1,4 +1,4 @@
-// expect: redeclared at 3:22
+// expect: redeclared at 3:18
 functions {
   real f(real x, int x) {
     return x;

@@ -1,4 +1,4 @@
-// expect: not-allowed-here at 3:10
+// expect: type-mismatch at 3:3
 parameters {
   complex<lower=0> z;
 }

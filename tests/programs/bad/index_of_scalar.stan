@@ -1,4 +1,4 @@
-// expect: index-type at 6:15
+// expect: index-type at 6:13
 parameters {
   real x;
 }

@@ -1,8 +1,8 @@
-// expect: syntax at 8:1
+// expect: syntax at 9:1
 parameters {
   real x;
 }
 model {
   if (x > 0) {
     target += x;
-
+  }

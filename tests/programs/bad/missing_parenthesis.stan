@@ -1,7 +1,7 @@
-// expect: syntax at 6:23
+// expect: syntax at 6:18
 parameters {
   real x;
 }
 model {
-  x ~ normal(0, (1 + 2;
+  x ~ normal(0, 1;
 }

@@ -1,4 +1,4 @@
-// expect: syntax at 3:9
+// expect: syntax at 3:8
 parameters {
   real x
 }

@@ -1,4 +1,4 @@
-// expect: syntax at 6:19
+// expect: syntax at 6:18
 parameters {
   real x;
 }

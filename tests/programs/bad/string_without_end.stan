@@ -1,4 +1,5 @@
 // expect: unterminated-comment at 3:9
 model {
-  print("hello);
+  print("hello
+  );
 }

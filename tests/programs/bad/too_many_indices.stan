@@ -1,4 +1,4 @@
-// expect: index-type at 6:18
+// expect: index-type at 6:13
 parameters {
   vector[2] x;
 }

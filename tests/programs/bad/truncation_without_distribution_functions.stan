@@ -1,4 +1,4 @@
-// expect: unknown-function at 6:3
+// expect: not-allowed-here at 6:3
 parameters {
   vector[2] x;
 }

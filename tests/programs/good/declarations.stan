@@ -40,7 +40,7 @@ model {
 }
 generated quantities {
   real total = p + q;
-  int<lower=0> n = 3;
-  array[n] real reps;
-  for (i in 1:n) reps[i] = total * i;
+  int<lower=0> n = 3;  // not a size of block variables, which are data
+  array[b] real reps;
+  for (i in 1:b) reps[i] = total * i;
 }

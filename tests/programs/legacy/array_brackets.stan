@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 4
 data {
   int<lower=0> N;
   int y[N];

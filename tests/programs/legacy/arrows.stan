@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 8
 parameters {
   real x;
 }

@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 3, 4, 15, 25
 data {
   int<lower=0> J;          # number of schools
   real y[J];               # estimated effects

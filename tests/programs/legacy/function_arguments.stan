@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 3, 13
 functions {
   real total(real[] x, int[,] weights, vector[] v) {
     real sums[size(x)];

@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 2, 5
 # A comment of the older kind, "with" 'quotes' and /* signs
 data {
   int N;      # as many as there are

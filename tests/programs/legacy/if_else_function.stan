@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 9
 data {
   int k;
 }

@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 11, 13
 functions {
   real penalty(real x) {
     return -x ^ 2;

@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 3, 13; deprecated-function at 27
 functions {
   real[] decay(real t, real[] y, real[] theta, real[] x_r, int[] x_i) {
     real dy[1];

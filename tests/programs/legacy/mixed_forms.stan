@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 14, 18, 18, 21, 23
 functions {
   real sq(real x) { return x * x; }
 }

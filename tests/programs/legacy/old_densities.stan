@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 11, 11
 data {
   int n;
   real y;

@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 12, 13, 14
 data {
   real y;
 }

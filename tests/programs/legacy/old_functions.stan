@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 12, 12, 14, 14
 data {
   int<lower=1> N;
   array[N] real x;

@@ -1,4 +1,4 @@
-// warn: none
+// warn: nothing
 // A program may define functions by the names that the language no longer has.
 functions {
   real fabs(real x) {
@@ -7,8 +7,8 @@ functions {
   real if_else(real a, real b, real c) {
     return a + b + c;
   }
-  void increment_log_prob(real x) {
-    print(x);
+  real multiply_log(real a, real b) {
+    return a * b;
   }
 }
 parameters {
@@ -16,5 +16,5 @@ parameters {
 }
 model {
   x ~ normal(fabs(-1.0), if_else(1, 2, 3));
-  increment_log_prob(x);
+  target += -multiply_log(x, x);
 }

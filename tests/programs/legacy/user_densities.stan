@@ -1,4 +1,4 @@
-// warn: deprecated-syntax at ?
+// warn: deprecated-syntax at 3, 4, 20
 functions {
   real tent_log(real y, real width) {
     return -fabs(y) / width - log(2 * width);
