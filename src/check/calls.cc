@@ -41,7 +41,9 @@ size_t count_arguments(std::string_view signature) {
 }
 
 Type result_type(std::string_view letters) {
-  return match_signature(">" + std::string(letters), {}).return_type;
+  std::string signature(1, '>');
+  signature += letters;
+  return match_signature(signature, {}).return_type;
 }
 
 std::string plural(size_t count, const char* what) {
@@ -56,7 +58,7 @@ const std::vector<FunctionId>* Checker::find_functions(const std::string& name) 
 }
 
 bool Checker::is_function_name(const std::string& name) const {
-  return find_functions(name) != nullptr || is_library_function(name);
+  return find_functions(name) != nullptr || is_library_function(declared_name(name));
 }
 
 bool Checker::may_be_data(const Expr& e) const {
@@ -92,7 +94,6 @@ void Checker::infer_call(ExprId id) {
 
   Call call{e.name, e.name, name_span, e.span, e.args, false};
   if (!is_function_name(e.name)) {
-    for (ExprId arg : e.args) require_value(arg);
     return report_unknown_function(call);
   }
   check_call_place(e.name, suffix, name_span);
@@ -101,7 +102,14 @@ void Checker::infer_call(ExprId id) {
   if (suffix == Suffix::kLp || (suffix == Suffix::kRng && block_ != BlockKind::kTransformedData)) e.is_data = false;
   if (!user) {
     if (const HigherOrder* row = find_higher_order(e.name)) return infer_higher_order(e, *row);
-    if (is_laplace_function(e.name)) return infer_laplace(e);
+    if (is_laplace_function(declared_name(e.name))) {
+      prepare_laplace(e.args);
+      const bool any_error = std::any_of(e.args.begin(), e.args.end(),
+                                         [&](ExprId arg) { return has_error(expr(arg).type); });
+      e.target = CallTarget::kLibrary;
+      if (!any_error) e.type = match_library(declared_name(e.name), {}).return_type;
+      return;
+    }
   }
   for (ExprId arg : e.args) require_value(arg);
   const std::vector<Argument> arguments = arguments_of(e.args);
@@ -175,9 +183,9 @@ void Checker::check_call_place(const std::string& name, Suffix suffix, Span span
       break;
     case Suffix::kLupdf:
     case Suffix::kLupmf:
-      if (in_suffix({Suffix::kLpdf, Suffix::kLpmf, Suffix::kLp}) || in_block({BlockKind::kModel})) return;
-      rule = "unnormalised densities are called only in the model block and in functions that end in `_lpdf`, "
-             "`_lpmf` or `_lp`";
+      if (in_suffix({Suffix::kLpdf, Suffix::kLpmf}) || in_block({BlockKind::kModel})) return;
+      rule = "unnormalised densities are called only in the model block and in functions that end in `_lpdf` or "
+             "`_lpmf`";
       break;
     default:
       return;
@@ -367,24 +375,39 @@ void Checker::report_user_mismatch(const Call& call, const std::vector<FunctionI
 
 // ---- functions that take functions ------------------------------------------------------------------------------
 
-bool Checker::callback_fits(const Function& callback, const HigherOrder& row,
-                            std::span<const ExprId> forwarded) const {
+std::optional<int> Checker::callback_cost(const Function& callback, const HigherOrder& row,
+                                          std::span<const ExprId> forwarded) const {
   const size_t own = count_arguments(row.callback);
-  if (callback.arguments.size() != own + forwarded.size()) return false;
-  if (callback.return_type != result_type(row.callback.substr(row.callback.find('>') + 1))) return false;
+  if (callback.arguments.size() != own + forwarded.size()) return std::nullopt;
+  if (callback.return_type != result_type(row.callback.substr(row.callback.find('>') + 1))) return std::nullopt;
   std::vector<Argument> types;
   for (size_t i = 0; i < own; ++i) types.push_back({callback.arguments[i].type, true});
   const SignatureMatch match = match_signature(row.callback, types);
-  if (match.argument != -1 || match.promoted) return false;
+  if (match.argument != -1 || match.promoted) return std::nullopt;
+  int total = 0;
   for (size_t i = 0; i < forwarded.size(); ++i) {
     const syntax::FunctionArgument& argument = callback.arguments[own + i];
     const Expr& given = expr(forwarded[i]);
-    if (!converts(given.type, argument.type) || (argument.is_data && !may_be_data(given))) return false;
+    const std::optional<int> cost = promotion_cost(given.type, argument.type);
+    if (!cost || (argument.is_data && !may_be_data(given))) return std::nullopt;
+    total += *cost;
   }
-  return true;
+  return total;
 }
 
 bool Checker::check_fixed_arguments(Expr& e, const HigherOrder& row, size_t& num_fixed) {
+  if (e.name.starts_with("reduce_sum") && e.args.size() > 1) {  // slices are of what can be cut and copied
+    const Type type = expr(e.args[1]).type;
+    const bool sliceable = type.base == BaseType::kInt || type.base == BaseType::kReal ||
+                           type.base == BaseType::kVector || type.base == BaseType::kRowVector ||
+                           type.base == BaseType::kMatrix;
+    if (!sliceable) {
+      error(DiagnosticKind::kArgumentType, expr(e.args[1]).span,
+            "argument 2 of " + quoted(e.name) + " has type " + quoted(type) +
+                "; expected an array of int, real, vector, row_vector or matrix");
+      return false;
+    }
+  }
   const std::span<const ExprId> given = std::span<const ExprId>(e.args).subspan(1);
   const std::vector<std::string_view> alternatives = split_alternatives(row.fixed);
   std::string_view chosen;
@@ -416,6 +439,17 @@ bool Checker::check_fixed_arguments(Expr& e, const HigherOrder& row, size_t& num
   return false;
 }
 
+void Checker::check_callback_suffix(const Expr& callback, const std::string& caller) {
+  const Suffix suffix = suffix_of(callback.name);
+  if (suffix == Suffix::kRng || suffix == Suffix::kLp || suffix == Suffix::kJacobian) {
+    error(DiagnosticKind::kNotAllowedHere, callback.span,
+          quoted(callback.name) + " is given to " + quoted(caller) +
+              "; functions that end in `_rng`, `_lp` or `_jacobian` cannot be passed on");
+  } else {
+    check_call_place(callback.name, suffix, callback.span);
+  }
+}
+
 void Checker::infer_higher_order(Expr& e, const HigherOrder& row) {
   e.target = CallTarget::kLibrary;
   e.type = {};
@@ -440,11 +474,24 @@ void Checker::infer_higher_order(Expr& e, const HigherOrder& row) {
     return;
   }
   const std::span<const ExprId> forwarded = std::span<const ExprId>(e.args).subspan(1 + num_fixed);
+  check_callback_suffix(callback, e.name);
+  std::optional<int> least;
+  int num_least = 0;
   for (FunctionId id : *overloads) {
-    if (!callback_fits(program_.functions[id], row, forwarded)) continue;
+    const std::optional<int> cost = callback_cost(program_.functions[id], row, forwarded);
+    if (!cost || (least && *cost > *least)) continue;
+    num_least = least && *cost == *least ? num_least + 1 : 1;
+    least = cost;
     callback.function = id;
+  }
+  if (num_least > 1) {
+    error(DiagnosticKind::kAmbiguousCall, callback.span,
+          "several overloads of " + quoted(callback.name) + " fit " + quoted(e.name) + " equally well");
+    return;
+  }
+  if (num_least == 1) {
     callback.is_data = true;
-    e.function = id;
+    e.function = callback.function;
     e.type = result_type(row.result);
     return;
   }
@@ -464,19 +511,14 @@ void Checker::infer_higher_order(Expr& e, const HigherOrder& row) {
   }
 }
 
-void Checker::infer_laplace(Expr& e) {
-  e.target = CallTarget::kLibrary;
-  bool any_error = false;
-  for (ExprId id : e.args) {
+void Checker::prepare_laplace(std::span<const ExprId> args) {
+  for (ExprId id : args) {
     Expr& argument = expr(id);
-    if (argument.type.base == BaseType::kFunction) {
-      const std::vector<FunctionId>* overloads = find_functions(argument.name);
-      if (overloads != nullptr) argument.function = overloads->front();
-      argument.is_data = true;
-    }
-    any_error |= has_error(argument.type);
+    if (argument.type.base != BaseType::kFunction) continue;
+    const std::vector<FunctionId>* overloads = find_functions(argument.name);
+    if (overloads != nullptr) argument.function = overloads->front();
+    argument.is_data = true;
   }
-  e.type = any_error ? Type{} : match_library(e.name, {}).return_type;
 }
 
 }  // namespace vinci::check

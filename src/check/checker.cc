@@ -12,7 +12,12 @@ namespace vinci::check {
 using syntax::Function;
 using syntax::Program;
 
-std::string quoted(std::string_view text) { return "`" + std::string(text) + "`"; }
+std::string quoted(std::string_view text) {
+  std::string result(1, '`');
+  result += text;
+  result += '`';
+  return result;
+}
 std::string quoted(const Type& type) { return quoted(to_string(type)); }
 
 std::string block_text(BlockKind block) {
@@ -57,8 +62,8 @@ namespace {
 
 /// Kept by the language though its grammar does not use them.
 constexpr std::string_view kReservedNames[] = {
-    "repeat", "until",  "then",   "true",      "false",     "fvar",           "STAN_MAJOR",      "STAN_MINOR",
-    "var",    "export", "extern", "static",    "auto",      "STAN_MATH_MAJOR", "STAN_MATH_MINOR", "typedef",
+    "repeat", "until",  "then",   "true",      "false",     "fvar",
+    "var",    "export", "extern", "static",    "auto",      "typedef",
     "struct", "void",   "target", "print",     "reject",         "fatal_error",     "increment_log_prob",
 };
 
@@ -99,7 +104,9 @@ VariableId Checker::declare(Variable variable) {
     if (std::find(scope_->begin(), scope_->end(), name) != scope_->end()) visible_[name] = id;
     return id;
   }
-  if (const auto it = functions_.find(name); it != functions_.end()) {
+  // Arguments may hide functions: their names are part of no program outside of the function.
+  const auto it = functions_.find(name);
+  if (it != functions_.end() && variable.role != Variable::Role::kArgument) {
     error(DiagnosticKind::kRedeclared, span, quoted(name) + " is already the name of a function")
         .note(program_.functions[it->second.front()].name_span, "declared here");
   }
@@ -132,14 +139,22 @@ void Checker::register_function(FunctionId id) {
   for (FunctionId& other_id : overloads) {
     const Function& other = program_.functions[other_id];
     if (!same_arguments(function, other)) continue;
+    const bool same_data = std::equal(
+        function.arguments.begin(), function.arguments.end(), other.arguments.begin(),
+        [](const auto& x, const auto& y) { return x.is_data == y.is_data; });
     if (function.return_type != other.return_type) {
       error(DiagnosticKind::kRedeclared, function.name_span,
             quoted(function.name) + " differs from its other declaration in the return type only")
           .note(other.name_span, "it returns " + quoted(other.return_type) + " here");
-    } else if (function.body.valid() && other.body.valid()) {
+    } else if (!same_data) {
       error(DiagnosticKind::kRedeclared, function.name_span,
-            quoted(function.name) + " is already defined for these argument types")
-          .note(other.name_span, "first defined here");
+            quoted(function.name) + " differs from its other declaration in which arguments are `data`")
+          .note(other.name_span, "declared here");
+    } else if (!function.body.valid() || other.body.valid()) {
+      error(DiagnosticKind::kRedeclared, function.name_span,
+            quoted(function.name) + " is already " + (other.body.valid() ? "defined" : "declared") +
+                " for these argument types")
+          .note(other.name_span, "here");
     }
     if (!other.body.valid()) other_id = id;
     return;

@@ -73,7 +73,14 @@ class Checker {
   void check_body(StmtId id);
   void check_assignment(StmtId id);
   void check_compound(const Stmt& stmt, const Type& target, const Type& value);
-  bool check_target_of_assignment(ExprId lhs, std::set<int32_t>& roots);
+  /// A variable on the left side of an assignment and the tuple elements chosen of it.
+  struct Place {
+    VariableId variable;
+    std::vector<int64_t> path;
+    bool overlaps(const Place& other) const;
+  };
+  void check_places(ExprId lhs, std::vector<Place>& places);
+  void check_lhs_reads(ExprId lhs, const std::vector<Place>& places);
   void check_assignable(const Expr& root, const Variable& variable);
   void check_increment(const Stmt& stmt);
   void check_tilde(StmtId id);
@@ -146,10 +153,12 @@ class Checker {
                             std::span<const Argument> arguments);
   std::string argument_name(const Call& call, int index) const;
   void infer_higher_order(Expr& expr, const HigherOrder& row);
-  bool callback_fits(const syntax::Function& callback, const HigherOrder& row,
-                     std::span<const ExprId> forwarded) const;
+  std::optional<int> callback_cost(const syntax::Function& callback, const HigherOrder& row,
+                                   std::span<const ExprId> forwarded) const;
+  void check_callback_suffix(const Expr& callback, const std::string& caller);
   bool check_fixed_arguments(Expr& expr, const HigherOrder& row, size_t& num_fixed);
-  void infer_laplace(Expr& expr);
+  /// Resolves the function names among the arguments of a Laplace approximation.
+  void prepare_laplace(std::span<const ExprId> args);
   std::string signature_text(const syntax::Function& function) const;
 
   bool in_function() const { return function_ != nullptr; }

@@ -41,7 +41,7 @@ void Checker::check_declaration(StmtId id) {
 
 void Checker::check_declaration_place(const Stmt& statement) {
   const SizedType& type = statement.decl_type;
-  const bool discrete = is_int_based(type.unsized());
+  const bool discrete = holds_int(type.unsized());
   const bool declares_only = block_ == BlockKind::kData || block_ == BlockKind::kParameters;
   if (declares_only && statement.expr.valid()) {
     error(DiagnosticKind::kNotAllowedHere, expr(statement.expr).span,

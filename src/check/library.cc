@@ -277,10 +277,13 @@ class Matcher {
       case 'e':
         return is_real_family(type.base) && fits_shape(type);
       case 'f':
+        promoted_ |= type.base == BaseType::kInt;  // `e` has signatures for ints, `f` has not
         return depth == 0 && is_real_family(type.base) && fits_shape(type);
       case 'c':
+        promoted_ |= is_real_family(type.base);
         return is_numeric(type.base) && fits_shape(type);
       case 'g':
+        promoted_ |= is_real_family(type.base);
         return depth == 0 && is_numeric(type.base) && fits_shape(type);
       case 'j':
         return type.base == BaseType::kInt && fits_shape(type);
@@ -379,13 +382,9 @@ class Matcher {
   }
 
   bool fits_shape(const Type& type) {
-    if (type.is_scalar()) {
-      promoted_ |= type.base == BaseType::kInt;
-      return true;
-    }
+    if (type.is_scalar()) return true;
     Type shape = type;
     shape.base = real_kin(type.base);
-    promoted_ |= type.base == BaseType::kInt;
     if (shape_ && *shape_ != shape) return false;
     shape_ = std::move(shape);
     return true;
@@ -643,7 +642,8 @@ Match match_library(std::string_view name, std::span<const Argument> arguments) 
   for (const PairRow& row : kLaplace) {
     if (row.name != name) continue;
     match.status = Match::Status::kFound;
-    match.return_type = Type::scalar(letter_base(row.other.front()));
+    std::string_view result = row.other;
+    match.return_type = Matcher().result(parse_pattern(result));
     return match;
   }
   const std::string text = signatures_of(name);
@@ -678,7 +678,7 @@ const HigherOrder* find_higher_order(std::string_view name) {
 }
 
 bool is_laplace_function(std::string_view name) {
-  return name.starts_with("laplace_") &&
+  return name.starts_with("laplace_") &&  // a cheap refusal for nearly all names
          std::any_of(std::begin(kLaplace), std::end(kLaplace),
                      [&](const PairRow& row) { return row.name == name; });
 }

@@ -1,5 +1,5 @@
 // Statements: what may stand where, assignments, densities, control flow.
-#include <set>
+#include <algorithm>
 #include <utility>
 
 #include "check/checker.h"
@@ -88,8 +88,9 @@ void Checker::check_stmt(StmtId id) {
 void Checker::check_assignment(StmtId id) {
   const Stmt statement = stmt(id);
   const Type target = check_value(statement.lhs);
-  std::set<int32_t> roots;
-  check_target_of_assignment(statement.lhs, roots);
+  std::vector<Place> places;
+  check_places(statement.lhs, places);
+  check_lhs_reads(statement.lhs, places);
   const Type value = check_value(statement.expr);
   if (has_error(target) || has_error(value)) return;
   if (statement.op != Operator::kNone) return check_compound(statement, target, value);
@@ -110,32 +111,80 @@ void Checker::check_compound(const Stmt& statement, const Type& target, const Ty
             ", which cannot be assigned to a place of type " + quoted(target));
 }
 
-bool Checker::check_target_of_assignment(ExprId lhs, std::set<int32_t>& roots) {
+bool Checker::Place::overlaps(const Place& other) const {
+  if (variable != other.variable) return false;
+  const size_t shared = std::min(path.size(), other.path.size());
+  return std::equal(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(shared), other.path.begin());
+}
+
+void Checker::check_places(ExprId lhs, std::vector<Place>& places) {
   const Expr& place = expr(lhs);
   if (place.kind == Expr::Kind::kTuple) {
-    bool good = true;
-    for (ExprId element : place.args) good &= check_target_of_assignment(element, roots);
-    return good;
+    for (ExprId element : place.args) check_places(element, places);
+    return;
   }
+  Place found;
   ExprId root = lhs;
+  bool multi_inside = false;
   while (expr(root).kind == Expr::Kind::kIndexed || expr(root).kind == Expr::Kind::kProjection) {
-    root = expr(root).args[0];
+    const Expr& step = expr(root);
+    root = step.args[0];
+    if (step.kind == Expr::Kind::kProjection) {
+      found.path.push_back(step.integer);
+      continue;
+    }
+    found.path.clear();  // elements may coincide: the whole container counts
+    if (root.valid() && expr(root).kind == Expr::Kind::kIndexed) {
+      for (const syntax::IndexExpr& index : expr(root).indices) {
+        multi_inside |= index.kind != syntax::IndexExpr::Kind::kSingle ||
+                        (index.low.valid() && expr(index.low).type.is_array());
+      }
+    }
   }
+  std::reverse(found.path.begin(), found.path.end());
   const Expr& base = expr(root);
-  if (base.kind == Expr::Kind::kError || (base.kind == Expr::Kind::kVariable && !base.variable.valid())) {
-    return false;
-  }
+  if (base.kind == Expr::Kind::kError || (base.kind == Expr::Kind::kVariable && !base.variable.valid())) return;
   if (base.kind != Expr::Kind::kVariable) {
     error(DiagnosticKind::kNotAssignable, place.span,
           "the left side of an assignment is not a variable, or elements of one");
-    return false;
+    return;
   }
-  if (!roots.insert(base.variable.index).second) {
+  if (multi_inside) {
+    error(DiagnosticKind::kNotAssignable, place.span,
+          "an index follows one that selects several elements; that would assign to a copy")
+        .with_hint("put all indices into one pair of brackets");
+  }
+  found.variable = base.variable;
+  for (const Place& other : places) {
+    if (!found.overlaps(other)) continue;
     error(DiagnosticKind::kNotAssignable, place.span,
           quoted(base.name) + " stands twice on the left side of one assignment");
+    break;
   }
+  places.push_back(std::move(found));
   check_assignable(base, program_.variables[base.variable]);
-  return true;
+}
+
+void Checker::check_lhs_reads(ExprId lhs, const std::vector<Place>& places) {
+  std::vector<std::pair<ExprId, bool>> stack{{lhs, false}};  // true: below an index, where values are read
+  while (!stack.empty()) {
+    const auto [id, reading] = stack.back();
+    stack.pop_back();
+    const Expr& e = expr(id);
+    for (const syntax::IndexExpr& index : e.indices) {
+      if (index.low.valid()) stack.emplace_back(index.low, true);
+      if (index.high.valid()) stack.emplace_back(index.high, true);
+    }
+    for (ExprId child : e.args) stack.emplace_back(child, reading);
+    if (!reading || e.kind != Expr::Kind::kVariable) continue;
+    const bool assigned = std::any_of(places.begin(), places.end(), [&](const Place& place) {
+      return place.variable.valid() && place.variable == e.variable;
+    });
+    if (!assigned) continue;
+    error(DiagnosticKind::kNotAssignable, e.span,
+          quoted(e.name) + " is read and assigned to on the left side of one assignment");
+    return;
+  }
 }
 
 void Checker::check_assignable(const Expr& root, const Variable& variable) {
@@ -176,10 +225,10 @@ void Checker::check_increment(const Stmt& statement) {
   const bool numeric = value.base == BaseType::kInt || value.base == BaseType::kReal ||
                        value.base == BaseType::kVector || value.base == BaseType::kRowVector ||
                        value.base == BaseType::kMatrix;
-  if (value.is_error() || (jacobian ? is_int_or_real(value) : numeric)) return;
+  if (value.is_error() || numeric) return;
   error(DiagnosticKind::kTypeMismatch, expr(statement.expr).span,
-        std::string("a value of type ") + quoted(value) + " is added to `" +
-            (jacobian ? "jacobian`; expected `real`" : "target`; expected real, or a container of real"));
+        "a value of type " + quoted(value) + " is added to " + quoted(jacobian ? "jacobian" : "target") +
+            "; expected real, or a container of real");
 }
 
 void Checker::check_tilde(StmtId id) {
@@ -189,9 +238,16 @@ void Checker::check_tilde(StmtId id) {
     error(DiagnosticKind::kNotAllowedHere, statement.span,
           "a `~` statement stands only in the model block and in functions that end in `_lp`");
   }
+  const bool laplace = is_laplace_function(statement.name + "_lpmf");
   check_value(statement.lhs);
-  for (ExprId argument : statement.args) check_value(argument);
-  if (statement.truncated) check_truncation(statement);
+  for (ExprId argument : statement.args) {
+    if (laplace && names_function(argument)) {
+      expr(argument).type = Type::scalar(BaseType::kFunction);
+    } else {
+      check_value(argument);
+    }
+  }
+  if (laplace) prepare_laplace(statement.args);
 
   Call call;
   call.shown = statement.name;
@@ -213,6 +269,7 @@ void Checker::check_tilde(StmtId id) {
     if (!found || found->ambiguous) continue;
     stmt(id).target = found->target;
     stmt(id).function = found->function;
+    if (statement.truncated && !unresolved_argument) check_truncation(statement);
     return;
   }
   call.name = existing;
@@ -228,14 +285,18 @@ void Checker::check_truncation(const Stmt& statement) {
     error(DiagnosticKind::kTypeMismatch, expr(bound).span,
           "a truncation bound has type " + quoted(type) + "; expected `real`");
   }
-  const auto has = [&](const char* suffix) { return is_function_name(statement.name + suffix); };
-  if (!has("_lpdf") && !has("_lpmf")) return;  // reported as an unknown density
-  const bool has_lower = has("_lcdf") || has("_cdf");
-  const bool has_upper = has("_lccdf") || has("_cdf") || has("_lcdf");
-  if ((has_lower || !statement.high.valid()) && (has_upper || !statement.low.valid())) return;
+  const auto defined = [&](const char* suffix, ExprId bound) {
+    std::vector<ExprId> args{bound};
+    args.insert(args.end(), statement.args.begin(), statement.args.end());
+    return resolve(statement.name + suffix, arguments_of(args)).has_value();
+  };
+  const auto has_tail = [&](const char* tail, ExprId bound) {
+    return !bound.valid() || has_error(expr(bound).type) || defined(tail, bound) || defined("_cdf", bound);
+  };
+  if (has_tail("_lccdf", statement.low) && has_tail("_lcdf", statement.high)) return;
   error(DiagnosticKind::kNotAllowedHere, statement.span,
-        quoted(statement.name) + " is truncated, but has no cumulative distribution function (`" +
-            statement.name + "_lcdf`, `" + statement.name + "_lccdf`)");
+        quoted(statement.name) + " is truncated, but has no `" + statement.name + "_lcdf` and `" + statement.name +
+            "_lccdf` for these bounds and arguments");
 }
 
 // ---- calls, messages --------------------------------------------------------------------------------------------

@@ -87,6 +87,11 @@ bool is_int_based(const Type& type) {
   return std::all_of(type.elements.begin(), type.elements.end(), is_int_based);
 }
 
+bool holds_int(const Type& type) {
+  return type.base == BaseType::kInt ||
+         std::any_of(type.elements.begin(), type.elements.end(), holds_int);
+}
+
 bool is_int(const Type& type) { return type.base == BaseType::kInt && type.array_depth == 0; }
 
 bool is_int_or_real(const Type& type) {

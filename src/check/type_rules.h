@@ -21,6 +21,8 @@ std::optional<Type> common_type(const Type& a, const Type& b);
 
 /// Whether `type` holds ints only: int, arrays of int, tuples of these.
 bool is_int_based(const Type& type);
+/// Whether ints are in it: int, arrays of int, tuples with these among their elements.
+bool holds_int(const Type& type);
 /// int or real.
 bool is_int_or_real(const Type& type);
 bool is_int(const Type& type);
