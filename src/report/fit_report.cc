@@ -1,0 +1,180 @@
+#include "report/fit_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "report/format.h"
+
+namespace vinci::report {
+
+namespace {
+
+using draws::ParameterSummary;
+using draws::RunRecord;
+
+std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+/// Label, name, time and remark in the columns that `compiled` and `fitted` share.
+std::string stage_line(std::string_view label, std::string_view name, double seconds,
+                       std::string_view remark) {
+  const size_t width = text_width(name);
+  const std::string fill(width < 36 ? 36 - width : 1, ' ');
+  return fmt::format("{:<9}{}{}{:>10}    {}\n", label, name, fill, duration_text(seconds), remark);
+}
+
+enum class LastColumns { kKhat, kEssRhat };
+
+std::vector<std::string> heading(LastColumns last, bool with_extra) {
+  std::vector<std::string> out = {"", "mean", "sd", "5%", "50%", "95%"};
+  if (last == LastColumns::kEssRhat) out.push_back("ess");
+  if (with_extra) out.push_back(last == LastColumns::kKhat ? "khat" : "rhat");
+  return out;
+}
+
+std::vector<std::string> cells(const ParameterSummary& p, LastColumns last, bool with_extra) {
+  // A constant quantity (sd 0) shows its value to four digits.
+  const int decimals = p.sd > 0 ? decimals_for(p.sd) : std::min(decimals_for(p.mean) + 2, 6);
+  std::vector<std::string> out = {p.name};
+  for (const double value : {p.mean, p.sd, p.q05, p.q50, p.q95})
+    out.push_back(number_text(value, decimals));
+  if (last == LastColumns::kEssRhat)
+    out.push_back(std::isfinite(p.ess) ? number_text(p.ess, 0) : "-");
+  if (with_extra) {
+    const double extra = last == LastColumns::kKhat ? p.khat : p.rhat;
+    out.push_back(std::isnan(extra) ? "-" : number_text(extra, last == LastColumns::kKhat ? 2 : 3));
+  }
+  return out;
+}
+
+std::string_view variable_of(std::string_view name) {
+  return name.substr(0, name.find_first_of("[:."));
+}
+
+std::string table(std::span<const ParameterSummary> parameters, const std::string& file,
+                  LastColumns last, const ReportOptions& options) {
+  if (parameters.empty()) return {};
+  const bool with_extra =
+      std::any_of(parameters.begin(), parameters.end(), [&](const ParameterSummary& p) {
+        return !std::isnan(last == LastColumns::kKhat ? p.khat : p.rhat);
+      });
+  const std::string see = file.empty() ? std::string() : fmt::format(" (see {})", file);
+  std::vector<std::vector<std::string>> rows = {heading(last, with_extra)};
+  const auto max_rows = static_cast<size_t>(std::max(options.max_rows, 0));
+  const auto max_elements = static_cast<size_t>(std::max(options.max_elements, 0));
+  constexpr size_t kShownOfLong = 3;
+  for (size_t begin = 0; begin < parameters.size();) {
+    const std::string_view variable = variable_of(parameters[begin].name);
+    size_t end = begin;
+    while (end < parameters.size() && variable_of(parameters[end].name) == variable) ++end;
+    const size_t count = end - begin;
+    const bool is_long = max_elements > 0 && count > std::max(max_elements, kShownOfLong + 1);
+    const size_t shown = is_long ? kShownOfLong : count;
+    if (max_rows > 0 && rows.size() + shown > max_rows + 1) {
+      rows.push_back({fmt::format(
+          "… {} more{}", count_text(static_cast<int64_t>(parameters.size() - begin)), see)});
+      break;
+    }
+    for (size_t k = 0; k < shown; ++k)
+      rows.push_back(cells(parameters[begin + k], last, with_extra));
+    if (is_long) {
+      rows.push_back(
+          {fmt::format("… {} more{}", count_text(static_cast<int64_t>(count - shown)), see)});
+    }
+    begin = end;
+  }
+  return aligned_table(rows);
+}
+
+/// `-39.71 ± 0.02`: as many decimals as the error has zeros, one more digit shown of it.
+std::string value_and_error(double value, double error) {
+  if (!std::isfinite(error) || error < 0) return number_text(value, 2);
+  const int decimals = std::clamp(decimals_for(error) - 1, 1, 4);
+  return fmt::format("{} ± {}", number_text(value, decimals),
+                     fmt::format("{:.{}f}", error, decimals));
+}
+
+std::string paint(const ReportOptions& options, std::string_view code, std::string_view text) {
+  return options.colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+}  // namespace
+
+std::string compiled_line(const RunRecord& record) {
+  std::string remark = plural(record.num_unconstrained, "unconstrained parameter");
+  if (record.num_observations > 0) {
+    remark += ", " + plural(record.num_observations, "observation");
+    if (record.num_plates > 0) remark += " in " + plural(record.num_plates, "plate");
+  }
+  return stage_line("compiled", file_name(record.program), record.compile_seconds, remark);
+}
+
+std::string fitted_line(const RunRecord& record) {
+  return stage_line("fitted", record.family, record.fit_seconds,
+                    plural(record.evaluations, "density evaluation"));
+}
+
+std::string parameter_table(const RunRecord& record, const ReportOptions& options) {
+  const std::string& file = record.draws_file.empty() ? record.record_file : record.draws_file;
+  return table(record.parameters, file, LastColumns::kKhat, options);
+}
+
+std::string evidence_line(const RunRecord& record) {
+  std::string out;
+  const auto add = [&](std::string_view name, const std::string& value) {
+    out += fmt::format("{}{} {}", out.empty() ? "" : "   ", name, value);
+  };
+  if (!std::isnan(record.elbo)) add("ELBO", value_and_error(record.elbo, record.elbo_se));
+  if (!std::isnan(record.log_evidence)) {
+    add("log evidence", value_and_error(record.log_evidence, record.log_evidence_se));
+  }
+  if (!std::isnan(record.khat)) add("k-hat", number_text(record.khat, 2));
+  return out.empty() ? out : out + "\n";
+}
+
+std::string verdict_text(const RunRecord& record, const ReportOptions& options) {
+  const auto width = static_cast<size_t>(std::max(options.width, 40));
+  std::string out;
+  if (record.interrupted)
+    out += wrapped("", "interrupted: this is the best that was reached until then.", width);
+  if (record.verdict.empty()) return out;
+  const std::string_view code = record.verdict == "good"     ? "1;32"
+                                : record.verdict == "usable" ? "1;33"
+                                                             : "1;31";
+  const std::string plain = fmt::format("verdict: {}.", record.verdict);
+  std::string sentence = wrapped("", fmt::format("{} {}", plain, record.verdict_sentence), width);
+  // The verdict's own words are never wrapped: they come first.
+  out += paint(options, code, plain) + sentence.substr(plain.size());
+  for (const std::string& reason : record.reasons) out += wrapped("  - ", reason, width);
+  for (size_t k = 0; k < record.advice.size(); ++k)
+    out += wrapped(k == 0 ? "  try: " : "       ", record.advice[k], width);
+  return out;
+}
+
+std::string files_line(const RunRecord& record) {
+  std::string out;
+  if (!record.draws_file.empty())
+    out += fmt::format("draws: {} ({})", record.draws_file, record.num_draws);
+  if (!record.record_file.empty())
+    out += fmt::format("{}record: {}", out.empty() ? "" : "    ", record.record_file);
+  return out.empty() ? out : out + "\n";
+}
+
+std::string fit_report(const RunRecord& record, const ReportOptions& options) {
+  std::string out = compiled_line(record) + fitted_line(record);
+  const std::string parameters = parameter_table(record, options);
+  if (!parameters.empty()) out += '\n';
+  out += parameters;
+  out += '\n';
+  return out + evidence_line(record) + verdict_text(record, options) + files_line(record);
+}
+
+std::string summary_table(std::span<const ParameterSummary> rows, const std::string& file,
+                          const ReportOptions& options) {
+  return table(rows, file, LastColumns::kEssRhat, options);
+}
+
+}  // namespace vinci::report
