@@ -1,0 +1,5 @@
+// expect: operand-type at 4:7
+transformed data {
+  complex z = 1i;
+  if (z < 2) print(z);
+}

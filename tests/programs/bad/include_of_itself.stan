@@ -1,0 +1,4 @@
+// expect: include-cycle at 3:3
+functions {
+  #include "include_of_itself.stan"
+}

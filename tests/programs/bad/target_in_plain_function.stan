@@ -1,0 +1,6 @@
+// expect: not-allowed-here at 4:5
+functions {
+  void f(real x) {
+    target += x;
+  }
+}

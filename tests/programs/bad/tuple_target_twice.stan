@@ -1,0 +1,5 @@
+// expect: not-assignable at 4:7
+transformed data {
+  int a;
+  (a, a) = (1, 2);
+}

@@ -1,0 +1,4 @@
+// expect: reserved-word at 3:3
+transformed data {
+  void x;
+}
