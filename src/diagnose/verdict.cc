@@ -92,6 +92,12 @@ void judge_starts(const Evidence& e, Judge& judge) {
     judge.remark(
         fmt::format("{} of {} starting points led nowhere.", e.num_failed_starts, e.num_starts));
   }
+  if (e.num_modes_covered > 1) {
+    judge.lower_to(Grade::kUsable,
+                   fmt::format("The posterior has several modes; {} were found and are all in the "
+                               "approximation, others may have been missed.",
+                               e.num_modes_covered));
+  }
   std::ptrdiff_t rivals = 0;
   double best = -std::numeric_limits<double>::infinity();
   for (const double mode : e.other_modes) {

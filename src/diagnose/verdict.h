@@ -36,6 +36,7 @@ struct Evidence {
   double ess = 0;
   Estimate elbo;
   bool reweighted = false;  // the draws handed out are importance-resampled
+  std::ptrdiff_t num_modes_covered = 1;  // modes that the approximation was built from
   /// Estimated nats between the ELBO and its optimum within the family, and what was asked for;
   /// NaN: unknown.
   double gap = std::numeric_limits<double>::quiet_NaN();

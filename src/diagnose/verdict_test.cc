@@ -50,6 +50,7 @@ TEST(Verdict, EveryReasonLowersTheGrade) {
       {"cut off", [](Evidence& e) { e.stopped_early = true; }, Grade::kUsable},
       {"cancelled", [](Evidence& e) { e.cancelled = true; }, Grade::kBad},
       {"second mode", [](Evidence& e) { e.other_modes = {-0.5}; }, Grade::kBad},
+      {"covered second mode", [](Evidence& e) { e.num_modes_covered = 2; }, Grade::kUsable},
       {"tiny second mode", [](Evidence& e) { e.other_modes = {-30}; }, Grade::kGood},
       {"one zero density", [](Evidence& e) { e.num_nonfinite = 1; }, Grade::kGood},
       {"some zero density", [](Evidence& e) { e.num_nonfinite = 20; }, Grade::kUsable},

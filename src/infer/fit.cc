@@ -1,0 +1,430 @@
+#include "infer/fit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "infer/family/full_rank_normal.h"
+#include "infer/family/mean_field_normal.h"
+#include "infer/family/mixture.h"
+#include "infer/judgement.h"
+#include "infer/ladder.h"
+#include "infer/method/advi.h"
+#include "infer/method/batch_and_match.h"
+#include "infer/method/laplace.h"
+#include "infer/method/mean_field_adam.h"
+#include "infer/method/pathfinder.h"
+#include "infer/method/sqrt_natural_gradient.h"
+#include "infer/objective.h"
+#include "infer/parallel_log_density.h"
+#include "infer/random_streams.h"
+#include "numeric/random/random_stream.h"
+
+namespace vinci::infer {
+namespace {
+
+struct MethodWord {
+  Method method;
+  std::string_view word;
+};
+constexpr std::array<MethodWord, 7> kMethods = {{{Method::kAuto, "auto"},
+                                                 {Method::kPathfinder, "pathfinder"},
+                                                 {Method::kBatchAndMatch, "bam"},
+                                                 {Method::kNaturalGradient, "natural-gradient"},
+                                                 {Method::kMeanField, "mean-field"},
+                                                 {Method::kAdvi, "advi"},
+                                                 {Method::kLaplace, "laplace"}}};
+struct FamilyWord {
+  FamilyChoice family;
+  std::string_view word;
+};
+constexpr std::array<FamilyWord, 3> kFamilies = {{{FamilyChoice::kAuto, "auto"},
+                                                  {FamilyChoice::kMeanField, "mean-field"},
+                                                  {FamilyChoice::kFullRank, "full-rank"}}};
+
+/// What a method leaves to be judged.
+struct Candidate {
+  FamilyPtr q;  // null: the method failed
+  double gap = std::numeric_limits<double>::quiet_NaN();
+  bool converged = true;
+  Index modes_covered = 1;
+  std::vector<double> other_modes;  // log mass relative to q, of what q does not cover
+};
+
+class Fit {
+ public:
+  Fit(const LogDensity& density, const FitOptions& options, const Context& context)
+      : options_(options),
+        context_(context),
+        pool_(options.threads),
+        parallel_(density, pool_),
+        objective_(parallel_, context_, {options.budget_evaluations, options.budget_seconds}),
+        gap_tolerance_(options.gap_tolerance > 0
+                           ? options.gap_tolerance
+                           : std::max(0.01, 0.001 * static_cast<double>(density.dim()))) {
+    result_.dim = density.dim();
+  }
+
+  FitResult run() {
+    if (result_.dim == 0) return without_parameters();
+    Candidate candidate = approximate();
+    result_.budget_spent = objective_.budget_spent();
+    if (candidate.q) judge_and_hand_out(candidate);
+    finish(candidate);
+    return std::move(result_);
+  }
+
+ private:
+  Index dim() const { return result_.dim; }
+  numeric::RandomKey key(uint32_t stream) const { return {options_.seed, stream}; }
+  bool wants_mean_field() const {
+    return options_.family == FamilyChoice::kMeanField ||
+           (options_.family == FamilyChoice::kAuto && dim() > options_.max_full_rank_dim);
+  }
+
+  void stage(const std::string& name, double elbo) {
+    const double now = objective_.elapsed_seconds();
+    const int64_t evaluations = objective_.evaluations();
+    result_.stages.push_back(
+        {name, evaluations - staged_evaluations_, now - staged_seconds_, elbo});
+    staged_evaluations_ = evaluations;
+    staged_seconds_ = now;
+    Progress p;
+    p.stage = name;
+    p.fraction = std::numeric_limits<double>::quiet_NaN();
+    p.elbo = elbo;
+    p.elapsed_seconds = now;
+    context_.progress(p);
+  }
+
+  Candidate approximate() {
+    switch (options_.method) {
+      case Method::kAuto:
+      case Method::kNaturalGradient:
+        return wants_mean_field() ? mean_field() : full_rank();
+      case Method::kPathfinder:
+        return only_pathfinder();
+      case Method::kBatchAndMatch:
+        return only_batch_and_match();
+      case Method::kMeanField:
+        return mean_field();
+      case Method::kAdvi:
+        return only_advi();
+      case Method::kLaplace:
+        return only_laplace();
+    }
+    return {};
+  }
+
+  const PathfinderResult& start() {
+    PathfinderOptions o;
+    o.num_paths = options_.num_paths;
+    o.init_radius = options_.init_radius;
+    // Paths keep two vectors for each of their points.
+    o.lbfgs.max_points = std::clamp<Index>(10'000'000 / (dim() * o.num_paths), 10, 1000);
+    starts_ = pathfinder(objective_, o, key(stream::kPathfinder), options_.init);
+    result_.num_paths = o.num_paths;
+    result_.num_failed_paths = starts_.num_failed;
+    stage("pathfinder",
+          starts_.best >= 0 ? best_path().elbo : -std::numeric_limits<double>::infinity());
+    return starts_;
+  }
+  const PathfinderPath& best_path() const {
+    return starts_.paths[static_cast<size_t>(starts_.best)];
+  }
+
+  Candidate full_rank() {
+    if (start().best < 0) return {};
+    LadderOptions o;
+    o.seed = options_.seed;
+    o.gap_tolerance = gap_tolerance_;
+    LadderResult r =
+        climb_full_rank(objective_, starts_, o,
+                        [this](const std::string& name, double elbo) { stage(name, elbo); });
+    Candidate c;
+    if (!r.best.converged && !objective_.should_stop()) {
+      // The steps' own estimate is of wandering iterates; what counts is their average.
+      const GapEstimate gap = estimate_gap(objective_, r.best.normal, 2048, key(stream::kGap));
+      r.best.gap = gap.gap;
+      r.best.gap_error = gap.error;
+      stage("gap", r.best.elbo);
+    }
+    c.gap = std::max(0.0, r.best.gap - 2 * r.best.gap_error);
+    c.converged = c.gap <= gap_tolerance_;
+    c.q = std::make_shared<FullRankNormal>(r.best.normal);
+    if (r.rivals.empty()) return c;
+    if (options_.escalate && options_.method == Method::kAuto) {
+      std::vector<FamilyPtr> parts{c.q};
+      std::vector<double> weights{1.0};
+      for (const Ascended& rival : r.rivals) {
+        parts.push_back(std::make_shared<FullRankNormal>(rival.normal));
+        weights.push_back(std::exp(std::min(0.0, rival.elbo - r.best.elbo)));
+      }
+      c.modes_covered = static_cast<Index>(parts.size());
+      c.q = std::make_shared<Mixture>(std::move(parts), std::move(weights));
+    } else {
+      for (const Ascended& rival : r.rivals) c.other_modes.push_back(rival.elbo - r.best.elbo);
+    }
+    return c;
+  }
+
+  Candidate mean_field() {
+    if (start().best < 0) return {};
+    const LowRankNormal& low_rank = *best_path().approximation;
+    MeanFieldAdamOptions o;
+    const MeanFieldAdamResult r = mean_field_adam(
+        objective_, {low_rank.mean(), low_rank.marginal_sds()}, o, key(stream::kMethod));
+    stage("mean field", r.elbo);
+    Candidate c;
+    c.q = std::make_shared<MeanFieldNormal>(r.normal);
+    c.converged = r.converged;
+    // Pathfinder's own approximation sees correlations; keep it where that is worth more.
+    if (options_.family == FamilyChoice::kAuto && options_.method != Method::kMeanField) {
+      const auto a = estimate_elbo(objective_, *c.q, 200, key(stream::kRaceElbo));
+      const auto b = estimate_elbo(objective_, low_rank, 200, key(stream::kRaceElbo));
+      if (b.value > a.value) c.q = best_path().approximation;
+    }
+    return c;
+  }
+
+  Candidate only_pathfinder() {
+    if (start().best < 0) return {};
+    std::vector<FamilyPtr> parts;
+    for (const PathfinderPath& path : starts_.paths) {
+      if (path.approximation) parts.push_back(path.approximation);
+    }
+    // All paths weigh the same in the proposal; the importance weights tell them apart.
+    const std::vector<double> weights(parts.size(), 1.0);
+    Candidate c;
+    c.q = std::make_shared<Mixture>(std::move(parts), weights);
+    return c;
+  }
+
+  Candidate only_batch_and_match() {
+    if (start().best < 0) return {};
+    BatchAndMatchOptions o;
+    o.iterations = 100;
+    const BatchAndMatchResult r = batch_and_match(
+        objective_, best_path().approximation->to_full_rank(), o, key(stream::kMethod));
+    Candidate c;
+    c.q = std::make_shared<FullRankNormal>(r.normal);
+    if (!objective_.should_stop()) {
+      const GapEstimate gap = estimate_gap(objective_, r.normal, 1024, key(stream::kGap));
+      c.gap = std::max(0.0, gap.gap - 2 * gap.error);
+    }
+    stage("batch-and-match", std::numeric_limits<double>::quiet_NaN());
+    c.converged = c.gap <= gap_tolerance_;
+    return c;
+  }
+
+  Candidate only_advi() {
+    AdviOptions o;
+    o.full_rank = options_.family == FamilyChoice::kFullRank;
+    const AdviResult r = advi(objective_, o, key(stream::kMethod));
+    stage(o.full_rank ? "advi (full rank)" : "advi (mean field)", r.elbo);
+    Candidate c;
+    c.q = r.approximation;
+    c.converged = r.converged;
+    return c;
+  }
+
+  Candidate only_laplace() {
+    if (start().best < 0) return {};
+    const PathfinderPath* highest = nullptr;
+    for (const PathfinderPath& path : starts_.paths) {
+      if (!path.end.empty() && (!highest || path.highest_value > highest->highest_value))
+        highest = &path;
+    }
+    const std::optional<FullRankNormal> normal = laplace(objective_, highest->end);
+    stage("laplace", std::numeric_limits<double>::quiet_NaN());
+    Candidate c;
+    if (normal) c.q = std::make_shared<FullRankNormal>(*normal);
+    return c;
+  }
+
+  Index judge_count() const {
+    if (options_.judge_draws > 0) return std::max(options_.judge_draws, options_.draws);
+    // 20 draws for each that is handed out, within memory (8 million numbers) and two seconds at
+    // the speed so far.
+    const double seconds_each = objective_.elapsed_seconds() /
+                                static_cast<double>(std::max<int64_t>(1, objective_.evaluations()));
+    const auto affordable = static_cast<Index>(std::min(1e9, 2 / std::max(1e-9, seconds_each)));
+    const Index most = std::min({Index{20000}, 8'000'000 / dim(), affordable});
+    return context_.cancelled() ? std::max<Index>(options_.draws, 1000)
+                                : std::max({most, options_.draws, Index{4000}});
+  }
+
+  void judge_and_hand_out(Candidate& candidate) {
+    Judgement j = judge_family(objective_, *candidate.q, judge_count(), key(stream::kJudge));
+    stage("judge", j.elbo.value);
+    result_.approximation = candidate.q;
+    result_.family = candidate.q->describe();
+    result_.khat = j.psis.khat;
+    result_.khat_threshold = j.psis.threshold;
+    result_.ess = j.psis.ess;
+    result_.num_judged = j.count;
+    result_.elbo = j.elbo;
+    result_.log_evidence = {j.psis.log_mean_ratio, j.psis.log_mean_ratio_error};
+    num_nonfinite_draws_ = j.psis.num_nonfinite;
+    if (j.psis.weights.empty()) return;
+    // Weights with k-hat up to 1 have a mean: reweighted draws are nearer to the posterior than q
+    // is, even where they are not near enough to be called reliable.
+    result_.resampled = options_.resample && !j.psis.constant && j.khat() < 1 && j.psis.ess > 50;
+    std::vector<Index> chosen;
+    if (result_.resampled) {
+      numeric::RandomStream random(options_.seed, stream::kResample);
+      chosen = diagnose::systematic_resample(j.psis.weights, options_.draws, random.uniform());
+    } else {
+      for (Index s = 0; s < std::min(options_.draws, j.count); ++s) chosen.push_back(s);
+    }
+    result_.num_draws = static_cast<Index>(chosen.size());
+    result_.draws.reserve(chosen.size() * static_cast<size_t>(dim()));
+    for (const Index s : chosen) {
+      const auto i = static_cast<size_t>(s);
+      const auto first = j.points.begin() + s * dim();
+      result_.draws.insert(result_.draws.end(), first, first + dim());
+      result_.log_density.push_back(j.log_density[i]);
+      result_.log_q.push_back(j.log_q[i]);
+    }
+  }
+
+  void finish(const Candidate& candidate) {
+    result_.gap = candidate.gap;
+    result_.converged = candidate.q && candidate.converged;
+    result_.cancelled = context_.cancelled();
+    result_.evaluations = objective_.evaluations();
+    result_.nonfinite_evaluations = objective_.nonfinite();
+    result_.seconds = objective_.elapsed_seconds();
+    diagnose::Evidence e;
+    e.dim = dim();
+    e.num_judged = result_.num_judged;
+    e.num_nonfinite = num_nonfinite_draws_;
+    e.khat = result_.khat;
+    e.khat_threshold = result_.khat_threshold;
+    e.ess = result_.ess;
+    e.elbo = result_.elbo;
+    e.reweighted = result_.resampled;
+    e.gap = candidate.gap;
+    e.gap_tolerance = gap_tolerance_;
+    e.stopped_early = candidate.q && !candidate.converged && std::isnan(candidate.gap);
+    e.cancelled = result_.cancelled;
+    e.budget_spent = result_.budget_spent;
+    e.other_modes = candidate.other_modes;
+    e.num_modes_covered = candidate.modes_covered;
+    e.num_starts = result_.num_paths;
+    e.num_failed_starts = result_.num_failed_paths;
+    result_.verdict = diagnose::judge(e);
+  }
+
+  /// D = 0: the posterior is a point; its log density is the evidence.
+  FitResult without_parameters() {
+    double value = 0;
+    objective_.evaluate({nullptr, 0, 1, 1}, {&value, 1});
+    result_.num_draws = options_.draws;
+    result_.log_density.assign(static_cast<size_t>(options_.draws), value);
+    result_.log_q.assign(static_cast<size_t>(options_.draws), 0.0);
+    result_.family = "point";
+    result_.khat = 0;
+    result_.gap = 0;
+    result_.converged = true;
+    result_.elbo = result_.log_evidence = {value, 0};
+    result_.evaluations = objective_.evaluations();
+    result_.nonfinite_evaluations = objective_.nonfinite();
+    result_.seconds = objective_.elapsed_seconds();
+    result_.verdict = diagnose::judge({});
+    return std::move(result_);
+  }
+
+  const FitOptions& options_;
+  const Context& context_;
+  numeric::ThreadPool pool_;
+  ParallelLogDensity parallel_;
+  Objective objective_;
+  double gap_tolerance_;
+  PathfinderResult starts_;
+  FitResult result_;
+  Index num_nonfinite_draws_ = 0;
+  int64_t staged_evaluations_ = 0;
+  double staged_seconds_ = 0;
+};
+
+[[noreturn]] void reject(const std::string& message) { throw Error(Error::Kind::kUsage, message); }
+
+}  // namespace
+
+std::string_view to_string(Method method) {
+  for (const MethodWord& m : kMethods) {
+    if (m.method == method) return m.word;
+  }
+  return "auto";
+}
+
+std::string_view to_string(FamilyChoice family) {
+  for (const FamilyWord& f : kFamilies) {
+    if (f.family == family) return f.word;
+  }
+  return "auto";
+}
+
+Method parse_method(std::string_view word) {
+  std::string known;
+  for (const MethodWord& m : kMethods) {
+    if (m.word == word) return m.method;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", m.word);
+  }
+  reject(fmt::format("method is `{}`; it must be one of {}", word, known));
+}
+
+FamilyChoice parse_family(std::string_view word) {
+  std::string known;
+  for (const FamilyWord& f : kFamilies) {
+    if (f.word == word) return f.family;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", f.word);
+  }
+  reject(fmt::format("family is `{}`; it must be one of {}", word, known));
+}
+
+void FitOptions::validate(Index dim) const {
+  const auto at_least = [](const char* field, double value, double least) {
+    if (!(value >= least))
+      reject(fmt::format("{} is {}; it must be at least {}", field, value, least));
+  };
+  const auto at_most = [](const char* field, double value, double most) {
+    if (!(value <= most))
+      reject(fmt::format("{} is {}; it must be at most {}", field, value, most));
+  };
+  at_least("threads", threads, 0);
+  at_most("threads", threads, 1024);
+  at_least("draws", static_cast<double>(draws), 1);
+  at_most("draws", static_cast<double>(draws), 1e8);
+  at_least("num_paths", static_cast<double>(num_paths), 1);
+  at_most("num_paths", static_cast<double>(num_paths), 1000);
+  at_least("init_radius", init_radius, 0);
+  at_most("init_radius", init_radius, 1e6);
+  at_least("budget_seconds", budget_seconds, 0);
+  at_least("budget_evaluations", static_cast<double>(budget_evaluations), 1);
+  at_least("gap_tolerance", gap_tolerance, 0);
+  at_least("judge_draws", static_cast<double>(judge_draws), 0);
+  at_most("judge_draws", static_cast<double>(judge_draws), 1e8);
+  at_least("max_full_rank_dim", static_cast<double>(max_full_rank_dim), 0);
+  if (!init.empty() && static_cast<Index>(init.size()) != dim) {
+    reject(fmt::format("init has {} numbers; the model has {} unconstrained parameters",
+                       init.size(), dim));
+  }
+  for (const double x : init) {
+    if (!std::isfinite(x)) reject(fmt::format("init contains {}; it must be finite", x));
+  }
+}
+
+FitResult fit(const LogDensity& density, const FitOptions& options, const Context& context) {
+  options.validate(density.dim());
+  return Fit(density, options, context).run();
+}
+
+}  // namespace vinci::infer

@@ -1,0 +1,34 @@
+// Draws of an approximation and what they show of it.
+#pragma once
+
+#include <vector>
+
+#include "diagnose/psis.h"
+#include "diagnose/verdict.h"
+#include "infer/family/family.h"
+#include "infer/objective.h"
+
+namespace vinci::infer {
+
+/// Independent draws of q, their densities and the diagnosis.
+struct Judgement {
+  Index count = 0;
+  std::vector<double> points;       // [count][D]
+  std::vector<double> log_density;  // [count]
+  std::vector<double> log_q;        // [count]
+  diagnose::Psis psis;
+  diagnose::Estimate elbo;
+
+  /// Smaller is better; what escalations are compared by. NaN (too few draws) counts as the worst.
+  double khat() const;
+};
+
+/// Draws `count` points of q and judges them. Runs to its end even where the budget is spent.
+Judgement judge_family(Objective& objective, const Family& q, Index count, numeric::RandomKey key);
+
+/// The ELBO of q from `count` draws, noise given by the key: cheap comparisons with common random
+/// numbers.
+diagnose::Estimate estimate_elbo(Objective& objective, const Family& q, Index count,
+                                 numeric::RandomKey key);
+
+}  // namespace vinci::infer

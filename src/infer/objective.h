@@ -1,0 +1,60 @@
+// The log density as methods see it: counted, guarded against what is not finite, aware of budget
+// and cancel.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include "base/context.h"
+#include "model/log_density.h"
+
+namespace vinci::infer {
+
+/// How long to go on. Whichever is reached first ends the work.
+struct Budget {
+  int64_t evaluations = std::numeric_limits<int64_t>::max();
+  double seconds = std::numeric_limits<double>::infinity();
+};
+
+/// Laws: (1) value and gradient at a lane are both finite, or value is -inf and the gradient is 0;
+/// (2) every lane counts as one evaluation. May be used from several threads at once.
+class Objective {
+ public:
+  /// The clock of the budget starts here. Both references must outlive the object.
+  Objective(const LogDensity& density, const Context& context, Budget budget = {})
+      : density_(density), context_(context), budget_(budget) {}
+
+  Index dim() const { return density_.dim(); }
+  const Context& context() const { return context_; }
+
+  /// As LogDensity::evaluate.
+  void evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient);
+  /// Values only.
+  void evaluate(LaneMatrix points, std::span<double> value) {
+    evaluate(points, value, {nullptr, 0, 0, 0});
+  }
+
+  int64_t evaluations() const { return evaluations_.load(std::memory_order_relaxed); }
+  int64_t nonfinite() const { return nonfinite_.load(std::memory_order_relaxed); }
+  double elapsed_seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+  bool budget_spent() const {
+    return evaluations() >= budget_.evaluations || elapsed_seconds() >= budget_.seconds;
+  }
+  /// Methods ask between steps, and return what they have if told so.
+  bool should_stop() const { return context_.cancelled() || budget_spent(); }
+
+ private:
+  const LogDensity& density_;
+  const Context& context_;
+  Budget budget_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::atomic<int64_t> evaluations_{0};
+  std::atomic<int64_t> nonfinite_{0};
+};
+
+}  // namespace vinci::infer

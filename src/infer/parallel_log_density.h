@@ -1,0 +1,25 @@
+// A log density whose batches are spread over a thread pool.
+#pragma once
+
+#include "model/log_density.h"
+#include "numeric/parallel/thread_pool.h"
+
+namespace vinci::infer {
+
+/// Evaluates blocks of 64 lanes on the threads of `pool`. The blocks are the same whatever the
+/// number of threads, so are the bits of the result. Both arguments must outlive the object.
+class ParallelLogDensity final : public LogDensity {
+ public:
+  ParallelLogDensity(const LogDensity& density, numeric::ThreadPool& pool)
+      : density_(density), pool_(pool) {}
+
+  Index dim() const override { return density_.dim(); }
+  void evaluate(LaneMatrix points, std::span<double> value,
+                MutableLaneMatrix gradient) const override;
+
+ private:
+  const LogDensity& density_;
+  numeric::ThreadPool& pool_;
+};
+
+}  // namespace vinci::infer

@@ -1,0 +1,18 @@
+// Which stream of random numbers belongs to whom: no two uses of a seed share one.
+#pragma once
+
+#include <cstdint>
+
+namespace vinci::infer::stream {
+
+inline constexpr uint32_t kPathfinder = 1;
+inline constexpr uint32_t kJudge = 2;
+inline constexpr uint32_t kResample = 3;
+inline constexpr uint32_t kRaceElbo = 4;
+inline constexpr uint32_t kGap = 5;
+inline constexpr uint32_t kMethod = 6;
+inline constexpr uint32_t kSecondJudge = 7;
+inline constexpr uint32_t kEscalation = 0x100;  // and the 255 after it
+inline constexpr uint32_t kLadder = 0x200;      // and the 255 after it
+
+}  // namespace vinci::infer::stream
