@@ -116,15 +116,27 @@ class Modernise {
       return;
     }
     if (stmt.kind != Stmt::Kind::kAssign || stmt.op != Operator::kNone) return;
-    // `lp__ = lp__ + e`; both lp__ have become target().
+    // `lp__ = lp__ + a + b`; both lp__ have become target().
     if (program_.exprs[stmt.lhs].kind != Expr::Kind::kTarget) return;
-    const Expr& sum = program_.exprs[stmt.expr];
-    if (sum.kind != Expr::Kind::kBinary || sum.op != Operator::kAdd ||
-        program_.exprs[sum.args[0]].kind != Expr::Kind::kTarget) {
+    const auto is_sum = [this](ExprId id) {
+      return program_.exprs[id].kind == Expr::Kind::kBinary &&
+             program_.exprs[id].op == Operator::kAdd;
+    };
+    ExprId parent;
+    ExprId sum = stmt.expr;
+    while (is_sum(sum) && is_sum(program_.exprs[sum].args[0])) {
+      parent = sum;
+      sum = program_.exprs[sum].args[0];
+    }
+    if (!is_sum(sum) || program_.exprs[program_.exprs[sum].args[0]].kind != Expr::Kind::kTarget) {
+      program_.exprs[stmt.lhs].kind = Expr::Kind::kVariable;  // for the checker to refuse
+      program_.exprs[stmt.lhs].name = "lp__";
       return;
     }
+    const ExprId rest = program_.exprs[sum].args[1];
+    if (parent.valid()) program_.exprs[parent].args[0] = rest;
     stmt.kind = Stmt::Kind::kTargetPlus;
-    stmt.expr = sum.args[1];
+    stmt.expr = parent.valid() ? stmt.expr : rest;
     stmt.lhs = {};
   }
 

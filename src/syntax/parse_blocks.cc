@@ -81,7 +81,11 @@ bool Parser::unknown_block_header(BlockKind& kind, Span& span) {
   std::string name;
   for (size_t i = 0; i < words; ++i) name.append(i > 0 ? " " : "").append(text(peek(i)));
   span = source::join(peek().span, peek(words - 1).span);
-  const std::string nearest = source::did_you_mean(name, kBlockNames);
+  std::string nearest = source::did_you_mean(name, kBlockNames);
+  if (name == "transformed")
+    nearest = kBlockNames[static_cast<size_t>(BlockKind::kTransformedParameters)];
+  if (name == "generated")
+    nearest = kBlockNames[static_cast<size_t>(BlockKind::kGeneratedQuantities)];
   remark(
       DiagnosticKind::kSyntax, span,
       fmt::format("`{}` is not a block of a program", name.substr(0, 60)),
@@ -208,11 +212,11 @@ void Parser::functions_until_brace(Span opened) {
 
 void Parser::function() {
   Function function;
+  const Span begin = peek().span;
   while (at(TokenKind::kAnnotation)) {
     function.annotations.emplace_back(text(peek()).substr(1));
     advance();
   }
-  const Token begin = peek();
   if (at(TokenKind::kIdentifier) || at(TokenKind::kFor) || at(TokenKind::kIf)) {
     fail_expected("the return type of a function", "this block holds function definitions only");
   }
@@ -237,7 +241,7 @@ void Parser::function() {
     }
     function.body = statement();
   }
-  function.span = span_from(begin.span);
+  function.span = span_from(begin);
   program_.functions.add(std::move(function));
 }
 
@@ -255,7 +259,7 @@ void Parser::function_arguments(Function& function) {
       argument.span = span_from(begin);
       function.arguments.push_back(std::move(argument));
     } while (accept(TokenKind::kComma));
-    expect_close(TokenKind::kRightParen, opened);
+    expect_close(TokenKind::kRightParen);
   }
   function.arguments_span = span_from(opened);
 }

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "syntax/parser.h"
+#include "syntax/spelling.h"
 
 namespace vinci::syntax {
 
@@ -15,36 +16,30 @@ using source::DiagnosticKind;
 
 namespace {
 
-// Larger binds tighter. [Stan reference manual, "Operator precedence table"] The prefix operators
-// stand between left division and power: `-a ^ b` is `-(a ^ b)`, `-a * b` is `(-a) * b`.
-constexpr int kAdditive = 5;
-constexpr int kPowerPrecedence = 8;
-
 struct Infix {
   TokenKind token;
   Operator op;
-  int precedence;
 };
 constexpr Infix kInfix[] = {
-    {TokenKind::kOrOr, Operator::kOr, 1},
-    {TokenKind::kAndAnd, Operator::kAnd, 2},
-    {TokenKind::kEqualEqual, Operator::kEqual, 3},
-    {TokenKind::kNotEqual, Operator::kNotEqual, 3},
-    {TokenKind::kLess, Operator::kLess, 4},
-    {TokenKind::kLessEqual, Operator::kLessEqual, 4},
-    {TokenKind::kGreater, Operator::kGreater, 4},
-    {TokenKind::kGreaterEqual, Operator::kGreaterEqual, 4},
-    {TokenKind::kPlus, Operator::kAdd, kAdditive},
-    {TokenKind::kMinus, Operator::kSubtract, kAdditive},
-    {TokenKind::kStar, Operator::kMultiply, 6},
-    {TokenKind::kSlash, Operator::kDivide, 6},
-    {TokenKind::kPercent, Operator::kModulo, 6},
-    {TokenKind::kDotStar, Operator::kEltMultiply, 6},
-    {TokenKind::kDotSlash, Operator::kEltDivide, 6},
-    {TokenKind::kBackslash, Operator::kLeftDivide, 7},
-    {TokenKind::kIntDivide, Operator::kIntDivide, 7},
-    {TokenKind::kCaret, Operator::kPower, kPowerPrecedence},
-    {TokenKind::kDotCaret, Operator::kEltPower, kPowerPrecedence},
+    {TokenKind::kOrOr, Operator::kOr},
+    {TokenKind::kAndAnd, Operator::kAnd},
+    {TokenKind::kEqualEqual, Operator::kEqual},
+    {TokenKind::kNotEqual, Operator::kNotEqual},
+    {TokenKind::kLess, Operator::kLess},
+    {TokenKind::kLessEqual, Operator::kLessEqual},
+    {TokenKind::kGreater, Operator::kGreater},
+    {TokenKind::kGreaterEqual, Operator::kGreaterEqual},
+    {TokenKind::kPlus, Operator::kAdd},
+    {TokenKind::kMinus, Operator::kSubtract},
+    {TokenKind::kStar, Operator::kMultiply},
+    {TokenKind::kSlash, Operator::kDivide},
+    {TokenKind::kPercent, Operator::kModulo},
+    {TokenKind::kDotStar, Operator::kEltMultiply},
+    {TokenKind::kDotSlash, Operator::kEltDivide},
+    {TokenKind::kBackslash, Operator::kLeftDivide},
+    {TokenKind::kIntDivide, Operator::kIntDivide},
+    {TokenKind::kCaret, Operator::kPower},
+    {TokenKind::kDotCaret, Operator::kEltPower},
 };
 
 const Infix* find_infix(TokenKind token) {
@@ -96,13 +91,11 @@ ExprId Parser::error_expr() {
   return add(std::move(expr));
 }
 
-ExprId Parser::statement_head() { return binary(0, true); }
-
-ExprId Parser::expression() {
+ExprId Parser::expression(bool head) {
   const Span begin = peek().span;
   const DepthGuard guard(*this);
   if (!guard.ok() || panic_) return error_expr();
-  const ExprId condition = binary(0);
+  const ExprId condition = binary(0, head);
   if (!accept(TokenKind::kQuestion)) return condition;
   const ExprId if_true = expression();
   expect(TokenKind::kColon, "of the conditional operator `? :`");
@@ -121,11 +114,12 @@ ExprId Parser::binary(int min_precedence, bool head) {
   ExprId left = unary();
   while (!panic_) {
     const Infix* infix = find_infix(peek().kind);
-    if (infix == nullptr || infix->precedence < min_precedence) break;
+    if (infix == nullptr || precedence(infix->op) < min_precedence) break;
     if (head && adjacent_arrow()) break;
     advance();
-    const bool right_associative = infix->precedence == kPowerPrecedence;
-    const ExprId right = binary(right_associative ? infix->precedence : infix->precedence + 1);
+    const int tightness = precedence(infix->op);
+    const bool right_associative = tightness == kPowerPrecedence;
+    const ExprId right = binary(right_associative ? tightness : tightness + 1);
     Expr expr;
     expr.kind = Expr::Kind::kBinary;
     expr.op = infix->op;
@@ -187,7 +181,7 @@ ExprId Parser::postfix() {
 }
 
 void Parser::indices(Expr& indexed) {
-  const Span opened = advance().span;
+  advance();
   const auto ends = [this] { return at(TokenKind::kComma) || at(TokenKind::kRightBracket); };
   do {
     IndexExpr index;
@@ -211,7 +205,7 @@ void Parser::indices(Expr& indexed) {
     }
     indexed.indices.push_back(index);
   } while (accept(TokenKind::kComma));
-  expect_close(TokenKind::kRightBracket, opened);
+  expect_close(TokenKind::kRightBracket);
 }
 
 ExprId Parser::primary() {
@@ -281,7 +275,7 @@ ExprId Parser::name_or_call() {
   expr.name = text(token);
   if (!at(TokenKind::kLeftParen)) return add(std::move(expr));
   expr.kind = Expr::Kind::kCall;
-  const Span opened = advance().span;
+  advance();
   if (!at(TokenKind::kRightParen)) {
     expr.args.push_back(expression());
     if (accept(TokenKind::kBar)) {
@@ -295,7 +289,7 @@ ExprId Parser::name_or_call() {
       while (accept(TokenKind::kComma)) expr.args.push_back(expression());
     }
   }
-  expect_close(TokenKind::kRightParen, opened);
+  expect_close(TokenKind::kRightParen);
   expr.span = span_from(token.span);
   return add(std::move(expr));
 }
@@ -312,19 +306,19 @@ ExprId Parser::bracketed() {
            "found `{}`; an array expression has at least one element",
            "an empty array is declared with size 0");
   }
-  expr.args = arguments(close, open.span);
+  expr.args = arguments(close);
   if (is_array) --open_braces_;
   expr.span = span_from(open.span);
   return add(std::move(expr));
 }
 
-std::vector<ExprId> Parser::arguments(TokenKind close, Span opened) {
+std::vector<ExprId> Parser::arguments(TokenKind close) {
   std::vector<ExprId> args;
   if (accept(close)) return args;
   do {
     args.push_back(expression());
   } while (accept(TokenKind::kComma));
-  expect_close(close, opened);
+  expect_close(close);
   return args;
 }
 
@@ -338,7 +332,7 @@ ExprId Parser::parenthesised() {
     if (at(TokenKind::kRightParen)) break;
     expr.args.push_back(expression());
   }
-  expect_close(TokenKind::kRightParen, opened);
+  expect_close(TokenKind::kRightParen);
   expr.span = span_from(opened);
   return add(std::move(expr));
 }
@@ -399,13 +393,12 @@ ExprId Parser::string_literal() {
 
 std::vector<ExprId> Parser::printables() {
   std::vector<ExprId> args;
-  const Span opened = peek().span;
   if (!expect(TokenKind::kLeftParen)) return args;
   if (accept(TokenKind::kRightParen)) return args;
   do {
     args.push_back(at(TokenKind::kStringLiteral) ? string_literal() : expression());
   } while (accept(TokenKind::kComma));
-  expect_close(TokenKind::kRightParen, opened);
+  expect_close(TokenKind::kRightParen);
   return args;
 }
 

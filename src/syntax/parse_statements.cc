@@ -38,6 +38,8 @@ void Parser::statements_until_brace(std::vector<StmtId>& out, Scope scope, Span 
                    fmt::format("found {}; expected `}}` at the end of {}", describe(peek()), what))
             .note(opened, "its `{` is here");
       }
+      if (at(TokenKind::kEndOfFile))
+        stopped_ = true;  // the braces around it are missing for the same reason
       return;
     }
     const size_t before = pos_;
@@ -64,7 +66,7 @@ StmtId Parser::statement() {
   Stmt stmt;
   switch (token.kind) {
     case TokenKind::kLeftBrace:
-      return block_statement();
+      return at_array_of_tilde() ? expression_statement() : block_statement();
     case TokenKind::kIf:
       return if_statement();
     case TokenKind::kWhile:
@@ -124,7 +126,7 @@ void Parser::declaration(std::vector<StmtId>& out, Scope scope) {
     stmt.name = expect_name("the name of a variable", stmt.name_span);
     if (at(TokenKind::kLeftBracket)) {
       const Span opened = advance().span;
-      std::vector<ExprId> dims = arguments(TokenKind::kRightBracket, opened);
+      std::vector<ExprId> dims = arguments(TokenKind::kRightBracket);
       if (!panic_) {
         std::string sizes(sources_.text(span_from(opened)));
         if (sizes.size() > 40) sizes = "[...]";
@@ -160,6 +162,22 @@ void Parser::declaration(std::vector<StmtId>& out, Scope scope) {
   expect_semicolon("a declaration");
 }
 
+bool Parser::at_array_of_tilde() const {
+  // Bounded, since every `{` of a nest of blocks looks ahead.
+  constexpr size_t kMaxLookahead = 10'000;
+  int depth = 0;
+  for (size_t ahead = 0; ahead < kMaxLookahead; ++ahead) {
+    const TokenKind kind = peek(ahead).kind;
+    if (kind == TokenKind::kSemicolon || kind == TokenKind::kEndOfFile || is_keyword(kind))
+      return false;
+    if (kind == TokenKind::kLeftBrace) ++depth;
+    if (kind == TokenKind::kRightBrace && --depth == 0) {
+      return ahead > 1 && peek(ahead + 1).kind == TokenKind::kTilde;
+    }
+  }
+  return false;
+}
+
 StmtId Parser::block_statement() {
   Stmt stmt;
   stmt.kind = Stmt::Kind::kBlock;
@@ -181,10 +199,9 @@ StmtId Parser::if_statement() {
   for (;;) {
     Arm arm;
     arm.begin = advance().span;
-    const Span opened = peek().span;
     expect(TokenKind::kLeftParen, "after `if`");
     arm.condition = expression();
-    expect_close(TokenKind::kRightParen, opened);
+    expect_close(TokenKind::kRightParen);
     arm.body = statement();
     arms.push_back(arm);
     if (!accept(TokenKind::kElse)) break;
@@ -208,10 +225,9 @@ StmtId Parser::while_statement() {
   Stmt stmt;
   stmt.kind = Stmt::Kind::kWhile;
   stmt.span = advance().span;
-  const Span opened = peek().span;
   expect(TokenKind::kLeftParen, "after `while`");
   stmt.expr = expression();
-  expect_close(TokenKind::kRightParen, opened);
+  expect_close(TokenKind::kRightParen);
   stmt.body = statement();
   stmt.span = span_from(stmt.span);
   return add(std::move(stmt));
@@ -221,7 +237,6 @@ StmtId Parser::for_statement() {
   Stmt stmt;
   stmt.kind = Stmt::Kind::kForEach;
   stmt.span = advance().span;
-  const Span opened = peek().span;
   expect(TokenKind::kLeftParen, "after `for`");
   if (at_type() && peek(1).kind == TokenKind::kIdentifier) {
     fail(DiagnosticKind::kSyntax, peek().span,
@@ -240,7 +255,7 @@ StmtId Parser::for_statement() {
     stmt.expr = {};
     stmt.high = expression();
   }
-  expect_close(TokenKind::kRightParen, opened);
+  expect_close(TokenKind::kRightParen);
   stmt.body = statement();
   stmt.span = span_from(stmt.span);
   return add(std::move(stmt));
@@ -250,7 +265,6 @@ StmtId Parser::profile_statement() {
   Stmt stmt;
   stmt.kind = Stmt::Kind::kProfile;
   stmt.span = advance().span;
-  const Span opened = peek().span;
   expect(TokenKind::kLeftParen, "after `profile`");
   if (!panic_ && !at(TokenKind::kStringLiteral)) fail_expected("a string that names the profile");
   if (!panic_) {
@@ -258,7 +272,7 @@ StmtId Parser::profile_statement() {
     stmt.text = program_.exprs[label].text;
     stmt.name_span = program_.exprs[label].span;
   }
-  expect_close(TokenKind::kRightParen, opened);
+  expect_close(TokenKind::kRightParen);
   const Span brace = peek().span;
   if (expect(TokenKind::kLeftBrace, "after `profile(...)`")) {
     statements_until_brace(stmt.stmts, Scope::kLocal, brace, "the profiled statements");
@@ -329,7 +343,7 @@ bool Parser::check_assignable(ExprId lhs) {
 StmtId Parser::expression_statement() {
   Stmt stmt;
   const Span begin = peek().span;
-  stmt.lhs = statement_head();
+  stmt.lhs = expression(true);
   const Token token = peek();
   const Expr& head = program_.exprs[stmt.lhs];
   static constexpr std::pair<TokenKind, Operator> kAssignments[] = {
@@ -395,17 +409,16 @@ void Parser::tilde(Stmt& stmt) {
     return;
   }
   stmt.name = text(advance());
-  const Span opened = peek().span;
   if (!expect(TokenKind::kLeftParen, "after the name of the distribution")) return;
-  stmt.args = arguments(TokenKind::kRightParen, opened);
+  stmt.args = arguments(TokenKind::kRightParen);
   if (!panic_ && at_word(0, "T") && peek(1).kind == TokenKind::kLeftBracket) {
     advance();
-    const Span bracket = advance().span;
+    advance();
     stmt.truncated = true;
     if (!at(TokenKind::kComma)) stmt.low = expression();
     expect(TokenKind::kComma, "between the truncation bounds");
     if (!at(TokenKind::kRightBracket)) stmt.high = expression();
-    expect_close(TokenKind::kRightBracket, bracket);
+    expect_close(TokenKind::kRightBracket);
   }
   stmt.span = span_from(begin);
   expect_semicolon("a distribution statement");

@@ -2,14 +2,13 @@
 #include <fmt/format.h>
 
 #include "syntax/parser.h"
+#include "syntax/spelling.h"
 
 namespace vinci::syntax {
 
 using source::DiagnosticKind;
 
 namespace {
-
-constexpr int kAdditivePrecedence = 5;  // constraints hold no comparison: `>` closes them
 
 struct TypeRow {
   TokenKind token;
@@ -63,26 +62,24 @@ SizedType Parser::sized_type(Scope scope) {
   const DepthGuard guard(*this);
   if (!guard.ok() || panic_) return type;
   if (accept(TokenKind::kArray)) {
-    const Span opened = peek().span;
     expect(TokenKind::kLeftBracket, "after `array`");
     if (at(TokenKind::kRightBracket) || at(TokenKind::kComma)) {
       fail_expected("the size of the array",
                     "only arguments of functions are declared without sizes");
     }
-    type.array_dims = arguments(TokenKind::kRightBracket, opened);
+    type.array_dims = arguments(TokenKind::kRightBracket);
   }
   const Token token = peek();
   if (panic_) return type;
   if (token.kind == TokenKind::kTuple) {
     advance();
     type.base = BaseType::kTuple;
-    const Span opened = peek().span;
     expect(TokenKind::kLeftParen, "after `tuple`");
     do {
       if (!type.elements.empty() && at(TokenKind::kRightParen)) break;
       type.elements.push_back(sized_type(scope));
     } while (accept(TokenKind::kComma));
-    expect_close(TokenKind::kRightParen, opened);
+    expect_close(TokenKind::kRightParen);
   } else if (const TypeRow* row = find_type(token.kind)) {
     advance();
     type.base = row->base;
@@ -176,7 +173,7 @@ void Parser::sizes(SizedType& type, TokenKind keyword) {
                   "only arguments of functions are declared without sizes");
     return;
   }
-  type.dims = arguments(TokenKind::kRightBracket, begin);
+  type.dims = arguments(TokenKind::kRightBracket);
   const int count = static_cast<int>(type.dims.size());
   if (panic_ || (count >= row->min_sizes && count <= row->max_sizes)) return;
   remark(DiagnosticKind::kSyntax, span_from(begin),
@@ -191,7 +188,7 @@ Type Parser::unsized_type() {
   const DepthGuard guard(*this);
   if (!guard.ok() || panic_) return type;
   const auto commas = [this](int& depth) {
-    const Span opened = advance().span;
+    advance();
     ++depth;
     while (accept(TokenKind::kComma)) ++depth;
     if (at(TokenKind::kRightBracket)) {
@@ -199,7 +196,6 @@ Type Parser::unsized_type() {
     } else {
       fail_expected("`,` or `]`", "types of functions have no sizes: `array[,] real`, `vector`");
     }
-    (void)opened;
   };
   if (accept(TokenKind::kArray)) {
     if (!at(TokenKind::kLeftBracket)) {
@@ -212,13 +208,12 @@ Type Parser::unsized_type() {
   if (panic_) return type;
   if (accept(TokenKind::kTuple)) {
     type.base = BaseType::kTuple;
-    const Span opened = peek().span;
     expect(TokenKind::kLeftParen, "after `tuple`");
     do {
       if (!type.elements.empty() && at(TokenKind::kRightParen)) break;
       type.elements.push_back(unsized_type());
     } while (accept(TokenKind::kComma));
-    expect_close(TokenKind::kRightParen, opened);
+    expect_close(TokenKind::kRightParen);
   } else if (const TypeRow* row = find_type(token.kind)) {
     advance();
     type.base = row->base;

@@ -139,7 +139,7 @@ bool Parser::expect(TokenKind kind, std::string_view where) {
   return false;
 }
 
-bool Parser::expect_close(TokenKind kind, Span opened) {
+bool Parser::expect_close(TokenKind kind) {
   if (panic_) return false;
   if (accept(kind)) return true;
   const TokenKind found = peek().kind;
@@ -150,7 +150,6 @@ bool Parser::expect_close(TokenKind kind, Span opened) {
                     : fmt::format("`{}`", spelling(kind)));
   // `if (x > 0 {` and `y = f(x;`: the bracket was forgotten, nothing else; the statement goes on.
   if (forgotten && kind == TokenKind::kRightParen) panic_ = false;
-  (void)opened;
   return false;
 }
 
@@ -184,7 +183,7 @@ void Parser::expect_semicolon(std::string_view after) {
   if (starts_line() || statement_may_begin()) {
     remark(DiagnosticKind::kSyntax, gap,
            fmt::format("found {} after {}; expected `;`", describe(peek()), after),
-           fmt::format("write `{};`", sources_.text(last).substr(0, 40)));
+           "statements and declarations end with `;`");
     return;
   }
   fail_expected(fmt::format("an operator or `;` after {}", after));
@@ -223,6 +222,8 @@ void Parser::synchronise() {
     advance();
     moved = true;
   }
+  // The rest of the file was skipped: that it holds no closing braces is no fault of its own.
+  if (moved) stopped_ = true;
 }
 
 }  // namespace vinci::syntax

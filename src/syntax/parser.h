@@ -57,7 +57,7 @@ class Parser {
   /// A fault after which the parser goes on where it is.
   void remark(source::DiagnosticKind kind, Span span, std::string message, std::string hint = {});
   bool expect(TokenKind kind, std::string_view where = {});
-  bool expect_close(TokenKind kind, Span opened);
+  bool expect_close(TokenKind kind);
   void expect_semicolon(std::string_view after);
   void synchronise();
   void stop();  // give up on the rest of the program
@@ -66,9 +66,8 @@ class Parser {
   // ---- expressions (parse_expressions.cc)
   ExprId add(Expr expr);
   ExprId error_expr();
-  ExprId expression();
-  /// The left side of a statement, where `<-` is an assignment.
-  ExprId statement_head();
+  /// `head`: the left side of a statement, where `<-` is an assignment.
+  ExprId expression(bool head = false);
   ExprId binary(int min_precedence, bool head = false);
   ExprId unary();
   ExprId postfix();
@@ -79,7 +78,7 @@ class Parser {
   ExprId parenthesised();
   ExprId misplaced_token();
   void indices(Expr& indexed);
-  std::vector<ExprId> arguments(TokenKind close, Span opened);
+  std::vector<ExprId> arguments(TokenKind close);
   std::vector<ExprId> printables();
   ExprId string_literal();
   std::string expect_name(std::string_view what, Span& span);
@@ -99,6 +98,7 @@ class Parser {
   void statement_into(std::vector<StmtId>& out, Scope scope);
   void declaration(std::vector<StmtId>& out, Scope scope);
   StmtId block_statement();
+  bool at_array_of_tilde() const;  // `{1, 2} ~ normal(0, 1);`, not a block
   StmtId if_statement();
   StmtId while_statement();
   StmtId for_statement();
@@ -131,6 +131,12 @@ class Parser {
   std::vector<int> expr_heights_;
   std::vector<int> stmt_heights_;
   LegacyUses legacy_;
+  // Precedences that the grammar names: constraints hold no comparison (`>` closes them), and the
+  // prefix operators stand between the arithmetic ones and power: `-a ^ b` is `-(a ^ b)`, `-a * b`
+  // is `(-a) * b`.
+  static constexpr int kAdditivePrecedence = 5;
+  static constexpr int kPowerPrecedence = 8;
+
   int depth_ = 0;
   int open_braces_ = 0;  // of array literals
   int open_braces_at_fault_ = 0;
