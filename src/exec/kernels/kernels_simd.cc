@@ -15,6 +15,9 @@ using graph::Op;
 constexpr double kInf = __builtin_inf();
 
 // ---- access ---------------------------------------------------------------------------------------------------
+//
+// Kernels copy what they need of the call into locals first: the compiler must assume that a store to a row changes the
+// call itself.
 
 VINCI_INLINE const double* row_of(const RowArg& a, int64_t i, int64_t lanes) {
   if (a.constant) return a.base + i * a.step;
@@ -24,6 +27,63 @@ VINCI_INLINE double* row_of(const AdjointArg& a, int64_t i, int64_t lanes) {
   return a.base + (a.rows != nullptr ? static_cast<int64_t>(a.rows[i]) : i * a.step) * lanes;
 }
 VINCI_INLINE void put(double* p, bool accumulate, Vec x) { store(p, accumulate ? load(p) + x : x); }
+
+/// An operand in locals. Lane l of the current element is at p + (l & mask): a constant is one Vec with mask 0, so that
+/// reading it takes no branch.
+struct Reader {
+  const double* base;
+  const uint32_t* rows;
+  int64_t stride;  // of elements, in doubles
+  int64_t mask;
+  const double* p;
+  Vec fixed;
+
+  VINCI_INLINE_MEMBER void open(const RowArg& a, int64_t lanes) {
+    base = a.base;
+    rows = a.rows;
+    stride = a.constant ? a.step : a.step * lanes;
+    mask = a.constant ? 0 : -1;
+    fixed = Vec(0.0);
+    p = base;
+  }
+  VINCI_INLINE_MEMBER void seek(int64_t i, int64_t lanes) {
+    p = base + (rows != nullptr ? static_cast<int64_t>(rows[i]) * lanes : i * stride);
+    if (mask == 0) {
+      fixed = splat(*p);
+      p = reinterpret_cast<const double*>(&fixed);
+    }
+  }
+  VINCI_INLINE_MEMBER Vec at(int64_t l) const { return load(p + (l & mask)); }
+};
+
+/// Where an adjoint goes, in locals; adjoints that nobody wants go to a Vec of its own.
+struct Writer {
+  double* base;
+  const uint32_t* rows;
+  int64_t stride;
+  int64_t mask;
+  bool accumulate;
+  double* p;
+  Vec unwanted;
+
+  VINCI_INLINE_MEMBER void open(const AdjointArg* a, int64_t lanes) {
+    unwanted = Vec(0.0);
+    const bool wanted = a != nullptr && a->wanted;
+    base = wanted ? a->base : reinterpret_cast<double*>(&unwanted);
+    rows = wanted ? a->rows : nullptr;
+    stride = wanted ? a->step * lanes : 0;
+    mask = wanted ? -1 : 0;
+    accumulate = wanted && a->accumulate;
+    p = base;
+  }
+  VINCI_INLINE_MEMBER void seek(int64_t i, int64_t lanes) {
+    p = base + (rows != nullptr ? static_cast<int64_t>(rows[i]) * lanes : i * stride);
+  }
+  VINCI_INLINE_MEMBER void put(int64_t l, Vec x) const {
+    double* q = p + (l & mask);
+    store(q, accumulate ? load(q) + x : x);
+  }
+};
 
 // ---- elementwise operations: value, and partial derivatives from operands x and value y ----------------------------
 
@@ -146,52 +206,92 @@ template <class F>
 void forward(const KernelCall& call) {
   constexpr int A = F::kArity;
   const int64_t lanes = int64_t{8} * call.chunks;
-  for (int64_t i = 0; i < call.count; ++i) {
-    const double* p[A];
-    Vec fixed[A];
-    for (int a = 0; a < A; ++a) {
-      p[a] = row_of(call.in[a], i, lanes);
-      fixed[a] = splat(call.in[a].constant ? *p[a] : 0.0);
-    }
-    double* out = call.out + i * lanes;
+  const int64_t count = call.count;
+  double* out = call.out;
+  Reader in[A];
+  for (int a = 0; a < A; ++a) in[a].open(call.in[a], lanes);
+  for (int64_t i = 0; i < count; ++i, out += lanes) {
+    for (int a = 0; a < A; ++a) in[a].seek(i, lanes);
     for (int64_t l = 0; l < lanes; l += 8) {
       Vec x[A];
-      for (int a = 0; a < A; ++a) x[a] = call.in[a].constant ? fixed[a] : load(p[a] + l);
+      for (int a = 0; a < A; ++a) x[a] = in[a].at(l);
       store(out + l, F::value(x));
     }
   }
 }
 
-template <class F, bool kIsTerm>
-void reverse_or_term(const KernelCall& call) {
+template <class F>
+void reverse(const KernelCall& call) {
   constexpr int A = F::kArity;
   const int64_t lanes = int64_t{8} * call.chunks;
-  for (int64_t i = 0; i < call.count; ++i) {
-    const double* p[A];
-    Vec fixed[A];
-    double* q[A];
+  const int64_t count = call.count;
+  const double* out = call.out;
+  Reader in[A];
+  Writer adjoint[A];
+  Reader g;
+  for (int a = 0; a < A; ++a) {
+    in[a].open(call.in[a], lanes);
+    adjoint[a].open(&call.adjoint[a], lanes);
+  }
+  g.open(call.out_adjoint, lanes);
+  for (int64_t i = 0; i < count; ++i, out += lanes) {
     for (int a = 0; a < A; ++a) {
-      p[a] = row_of(call.in[a], i, lanes);
-      fixed[a] = splat(call.in[a].constant ? *p[a] : 0.0);
-      const bool wanted = call.adjoint != nullptr && call.adjoint[a].wanted;
-      q[a] = wanted ? row_of(call.adjoint[a], i, lanes) : nullptr;
+      in[a].seek(i, lanes);
+      adjoint[a].seek(i, lanes);
     }
-    const double* g_row = row_of(call.out_adjoint, i, lanes);
-    const Vec g_fixed = splat(call.out_adjoint.constant ? *g_row : 0.0);
-    const double* out = call.out + i * lanes;
+    g.seek(i, lanes);
     for (int64_t l = 0; l < lanes; l += 8) {
       Vec x[A];
       Vec d[A];
-      for (int a = 0; a < A; ++a) x[a] = call.in[a].constant ? fixed[a] : load(p[a] + l);
-      const Vec y = kIsTerm ? F::value(x) : load(out + l);
-      const Vec g = call.out_adjoint.constant ? g_fixed : load(g_row + l);
-      if (kIsTerm) store(call.sum + l, fma(g, y, load(call.sum + l)));
-      if (kIsTerm && call.adjoint == nullptr) continue;
-      F::partials(x, y, d);
-      for (int a = 0; a < A; ++a) {
-        if (q[a] != nullptr) put(q[a] + l, call.adjoint[a].accumulate, g * d[a]);
+      for (int a = 0; a < A; ++a) x[a] = in[a].at(l);
+      F::partials(x, load(out + l), d);
+      const Vec weight = g.at(l);
+      for (int a = 0; a < A; ++a) adjoint[a].put(l, weight * d[a]);
+    }
+  }
+}
+
+template <class F, bool kWithAdjoint>
+void term_rows(const KernelCall& call) {
+  constexpr int A = F::kArity;
+  const int64_t lanes = int64_t{8} * call.chunks;
+  const int64_t count = call.count;
+  Vec sum[8];
+  for (int64_t l = 0; l < lanes; l += 8) sum[l / 8] = Vec(0.0);
+  Reader in[A];
+  Writer adjoint[A];
+  for (int a = 0; a < A; ++a) {
+    in[a].open(call.in[a], lanes);
+    adjoint[a].open(kWithAdjoint ? &call.adjoint[a] : nullptr, lanes);
+  }
+  const RowArg weights = call.out_adjoint;
+  for (int64_t i = 0; i < count; ++i) {
+    for (int a = 0; a < A; ++a) {
+      in[a].seek(i, lanes);
+      if (kWithAdjoint) adjoint[a].seek(i, lanes);
+    }
+    const Vec weight = splat(weights.base[i * weights.step]);
+    for (int64_t l = 0; l < lanes; l += 8) {
+      Vec x[A];
+      for (int a = 0; a < A; ++a) x[a] = in[a].at(l);
+      const Vec y = F::value(x);
+      sum[l / 8] = fma(weight, y, sum[l / 8]);
+      if (kWithAdjoint) {
+        Vec d[A];
+        F::partials(x, y, d);
+        for (int a = 0; a < A; ++a) adjoint[a].put(l, weight * d[a]);
       }
     }
+  }
+  for (int64_t l = 0; l < lanes; l += 8) store(call.sum + l, load(call.sum + l) + sum[l / 8]);
+}
+
+template <class F>
+void term(const KernelCall& call) {
+  if (call.adjoint != nullptr) {
+    term_rows<F, true>(call);
+  } else {
+    term_rows<F, false>(call);
   }
 }
 
@@ -234,33 +334,48 @@ void log1p_exp_reverse(const KernelCall& call) {
 /// neither overflows nor loses more than an ulp each.
 void log1p_exp_term(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
-  const bool weights_differ = call.out_adjoint.step != 0;
+  const int64_t count = call.count;
+  const RowArg weights = call.out_adjoint;
+  const bool weights_differ = weights.step != 0;
+  const bool with_adjoint = call.adjoint != nullptr;
   constexpr int64_t kBlock = 512;
-  for (int64_t l = 0; l < lanes; l += 8) {
-    Vec total(0.0);
-    for (int64_t first = 0; first < call.count; first += kBlock) {
-      const int64_t last = first + kBlock < call.count ? first + kBlock : call.count;
-      Vec product(1.0);
-      Vec linear(0.0);
-      for (int64_t i = first; i < last; ++i) {
-        const Vec x = load(row_of(call.in[0], i, lanes) + l);
-        const Vec t = vm::exp(-abs(x));
-        const Vec w = splat(*row_of(call.out_adjoint, i, lanes));
-        if (weights_differ) {
-          linear = fma(w, positive_part(x) + vm::log1p(t), linear);
-        } else {
-          linear += positive_part(x);
-          product *= t + 1.0;
-        }
-        if (call.adjoint != nullptr) {
-          put(row_of(call.adjoint[0], i, lanes) + l, call.adjoint[0].accumulate,
-              w * logistic_from(x, t));
-        }
-      }
-      total += weights_differ ? linear : splat(*call.out_adjoint.base) * (linear + vm::log(product));
+  Reader in;
+  Writer adjoint;
+  in.open(call.in[0], lanes);
+  adjoint.open(call.adjoint, lanes);
+  Vec product[8];
+  Vec linear[8];
+  Vec total[8];
+  for (int c = 0; c < call.chunks; ++c) total[c] = Vec(0.0);
+  for (int64_t first = 0; first < count; first += kBlock) {
+    const int64_t last = first + kBlock < count ? first + kBlock : count;
+    for (int64_t l = 0; l < lanes; l += 8) {
+      product[l / 8] = Vec(1.0);
+      linear[l / 8] = Vec(0.0);
     }
-    store(call.sum + l, load(call.sum + l) + total);
+    for (int64_t i = first; i < last; ++i) {
+      in.seek(i, lanes);
+      adjoint.seek(i, lanes);
+      const Vec w = splat(weights.base[i * weights.step]);
+      for (int64_t l = 0; l < lanes; l += 8) {
+        const Vec x = in.at(l);
+        const Vec t = vm::exp(-abs(x));
+        if (weights_differ) {
+          linear[l / 8] = fma(w, positive_part(x) + vm::log1p(t), linear[l / 8]);
+        } else {
+          linear[l / 8] += positive_part(x);
+          product[l / 8] *= t + 1.0;
+        }
+        if (with_adjoint) adjoint.put(l, w * logistic_from(x, t));
+      }
+    }
+    for (int64_t l = 0; l < lanes; l += 8) {
+      total[l / 8] += weights_differ
+                          ? linear[l / 8]
+                          : splat(*weights.base) * (linear[l / 8] + vm::log(product[l / 8]));
+    }
   }
+  for (int64_t l = 0; l < lanes; l += 8) store(call.sum + l, load(call.sum + l) + total[l / 8]);
 }
 
 // ---- linear combinations and dot products ---------------------------------------------------------------------------
@@ -455,8 +570,8 @@ template <class F>
 void add(KernelTable& table, Op op) {
   const int k = static_cast<int>(op);
   table.forward[k] = forward<F>;
-  table.reverse[k] = reverse_or_term<F, false>;
-  table.term[k] = reverse_or_term<F, true>;
+  table.reverse[k] = reverse<F>;
+  table.term[k] = term<F>;
 }
 
 }  // namespace
