@@ -34,17 +34,34 @@ struct Call {
   /// Calls a function value (user function) with arguments; set by the tracer, for higher-order functions.
   std::function<Value(const Value& function, std::vector<Value> arguments)> invoke;
   std::ostream* messages = nullptr;  // where the program's messages go; may be null
+  /// Under which condition on parameters (1 or 0) the call runs: a node inside of a branch on parameters.
+  Scalar condition = 1.0;
+  /// Outside of the log density a condition that a constant violates is an error, not a density of zero.
+  bool is_strict = false;
 
   [[noreturn]] void fail(
       const std::string& message,
       source::DiagnosticKind kind = source::DiagnosticKind::kArgumentValue) const {
     throw TraceError{span, kind, message};
   }
-  /// The lane has density zero unless `value` satisfies the condition; a constant that fails is a TraceError-free
-  /// rejection of the whole density (Graph::require).
+  /// The lane has density zero unless `value` satisfies the condition (or the call does not take place, see `condition`).
+  /// A constant that fails makes the density zero everywhere, or is a TraceError where the call is strict.
   void require(graph::Guard::Kind kind, Scalar value, const std::string& what) const {
-    graph.require(kind, value, span, what);
+    if (value.is_constant() && graph::holds(kind, value.constant())) return;
+    if (condition.is_constant()) {
+      if (is_strict && value.is_constant()) fail_condition(kind, value.constant(), what);
+      graph.require(kind, value, span, what);
+      return;
+    }
+    // 1 satisfies every condition but kNever.
+    if (kind == graph::Guard::Kind::kNever) {
+      graph.require(graph::Guard::Kind::kNonZero, graph.select(condition, 0.0, 1.0), span, what);
+    } else {
+      graph.require(kind, graph.select(condition, value, 1.0), span, what);
+    }
   }
+  [[noreturn]] void fail_condition(graph::Guard::Kind kind, double value,
+                                   const std::string& what) const;
 };
 
 using LibraryFunction = Value (*)(const Call& call, std::span<const Value> args);
@@ -77,6 +94,9 @@ void add_continuous_densities(LibraryTable& table);    // *_lpdf, *_cdf, *_lcdf,
 void add_discrete_densities(LibraryTable& table);      // *_lpmf, … of integer outcomes
 void add_multivariate_densities(LibraryTable& table);
 void add_random_generators(LibraryTable& table);       // *_rng
+
+/// A product with more multiplications than this goes to the row `$large_product` of the table, where there is one.
+inline constexpr int64_t kLargeProduct = 4096;
 
 /// The operators `+ - * / \ .* ./ ^ .^ % %/% == != < <= > >= ! ' ` on values (lower/library/operators.cc).
 Value apply_binary(const Call& call, syntax::Operator op, const Value& a, const Value& b);

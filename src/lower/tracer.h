@@ -1,0 +1,235 @@
+// Tracer: runs the blocks of a checked program on Values. One interpreter serves transformed data (all numbers
+// constant), the log density (parameters are nodes of the graph, so that running the block builds the graph) and generated
+// quantities (parameters are constants, random numbers come from a stream).
+//
+// Neighbours: library.h (functions), bound_type.h (declarations), lower.h (who runs which block).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/context.h"
+#include "lower/bound_type.h"
+#include "lower/library.h"
+#include "numeric/random/random_stream.h"
+
+namespace vinci::lower {
+
+struct TraceOptions {
+  int64_t max_loop_steps = int64_t{2'000'000'000};
+  int max_call_depth = 400;
+  int64_t max_nodes = int64_t{1} << 28;     // of the graph
+  int64_t max_elements = int64_t{1} << 28;  // of one variable
+  const Context* context = nullptr;         // its cancel flag stops a run (TraceError of kind kLimit)
+  std::ostream* messages = nullptr;         // where print writes; may be null
+};
+
+class Tracer {
+ public:
+  Tracer(const syntax::Program& program, graph::Graph& graph, const TraceOptions& options);
+  ~Tracer();
+  Tracer(const Tracer&) = delete;
+  Tracer& operator=(const Tracer&) = delete;
+
+  /// Runs the statements of a block in order, then checks the constraints of the variables that it declares at its top.
+  /// Throws TraceError.
+  void run_block(syntax::BlockKind kind);
+
+  /// The declared type with its sizes and bounds evaluated. `what` names the variable in messages.
+  BoundType bind_type(const syntax::SizedType& type, const std::string& what);
+  /// Checks a value against the constraint of its type: a constant that violates it is a TraceError, a node gets a guard.
+  void check_constraint(const BoundType& type, const Value& value, const std::string& name,
+                        source::Span span);
+
+  /// The bound type of a variable that a block declares at its top, once the block has run.
+  const BoundType& global_type(syntax::VariableId id) const { return global_types_.at(id.index); }
+  void set_global_type(syntax::VariableId id, BoundType type) {
+    global_types_[id.index] = std::move(type);
+  }
+  /// In generated quantities and transformed data a condition that fails is an error; in the log density it is a density of
+  /// zero.
+  void set_strict(bool is_strict) { call_.is_strict = is_strict; }
+
+  Value& slot(syntax::VariableId id) { return slots_[static_cast<size_t>(id.index)]; }
+  std::vector<Value>& slots() { return slots_; }
+  void set_random(numeric::RandomStream* random) { call_.random = random; }
+
+ private:
+  enum class Flow : uint8_t { kNormal, kBreak, kContinue, kReturn, kDead };
+
+  /// What is known of an expression besides the tree: filled at its first use.
+  enum class Kind : uint8_t {
+    kUnresolved,
+    kGeneral,
+    kScalarVariable,   // of type int or real
+    kLocatable,        // a variable under single indices and projections
+    kScalarOperator,   // operands int or real
+    kUnaryOperation,   // a call that is one operation of the graph on a scalar
+    kLibraryCall,
+    kUserCall,
+  };
+  struct ExprInfo {
+    Kind kind = Kind::kUnresolved;
+    bool is_int = false;       // of an operator: both operands are ints
+    bool locatable = false;
+    graph::Op op = graph::Op::kExp;
+    LibraryFunction function = nullptr;
+  };
+  /// A place inside a variable: `depth` dimensions of `root` are indexed, `offset` is row-major over those.
+  struct Location {
+    Value* root = nullptr;
+    int64_t offset = 0;
+    size_t depth = 0;
+  };
+  /// An index of one dimension: positions from 0.
+  struct Selection {
+    bool single = false;
+    int64_t first = 0;
+    int64_t count = 0;
+    std::vector<int64_t> positions;  // of a multi-index; empty for ranges
+    int64_t at(int64_t k) const {
+      return positions.empty() ? first + k : positions[static_cast<size_t>(k)];
+    }
+  };
+  /// Elements (of an array of tuples: members) of a variable that a multi-index or range selects.
+  struct View {
+    Value* root = nullptr;
+    std::vector<int64_t> dims;
+    std::vector<int64_t> offsets;
+  };
+  struct ArgumentFrame;
+  class Arguments;
+
+  const syntax::Expr& expr(syntax::ExprId id) const { return program_.exprs[id]; }
+  const syntax::Stmt& stmt(syntax::StmtId id) const { return program_.stmts[id]; }
+  [[noreturn]] void fail(source::Span span, source::DiagnosticKind kind,
+                         const std::string& message) const;
+
+  // ---- expressions (tracer_expressions.cc)
+  ExprInfo& info(syntax::ExprId id) {
+    ExprInfo& i = infos_[static_cast<size_t>(id.index)];
+    if (i.kind == Kind::kUnresolved) resolve(id, i);
+    return i;
+  }
+  void resolve(syntax::ExprId id, ExprInfo& info);
+  bool is_locatable(syntax::ExprId id);
+  /// The value of an expression of type int or real, without making a Value.
+  Scalar scalar(syntax::ExprId id);
+  Value evaluate(syntax::ExprId id);
+  /// A reference to the variable that an expression names, else to `storage`, which gets its value.
+  const Value& reference(syntax::ExprId id, Value& storage);
+  Scalar scalar_operator(const syntax::Expr& e, const ExprInfo& i);
+  Scalar binary(syntax::Operator op, Scalar a, Scalar b, bool is_int, source::Span span);
+  Scalar logical(const syntax::Expr& e);
+  Scalar truth(Scalar value);
+  Scalar negation(Scalar condition);
+  Value ternary(const syntax::Expr& e);
+  Value literal(const syntax::Expr& e);
+  int64_t int_value(syntax::ExprId id, const char* what);
+  int64_t as_int(Scalar value, source::Span span, const char* what) const;
+
+  // ---- indices (tracer_indices.cc)
+  Location locate(syntax::ExprId id);
+  Value read(const Location& location, const Type& type) const;
+  Value indexed(const syntax::Expr& e);
+  int64_t checked_index(syntax::ExprId index, int64_t size, const syntax::Expr& e, size_t position);
+  std::vector<Selection> selections(const syntax::Expr& e, const std::vector<int64_t>& dims,
+                                    size_t first_dim);
+  [[noreturn]] void index_error(const syntax::Expr& e, size_t position, int64_t index,
+                                int64_t size) const;
+  std::string place_name(const syntax::Expr& e) const;
+  void assign(const syntax::Expr& lhs, Value value);
+  void assign_whole(Value& variable, Value value, const syntax::Expr& lhs);
+  View view_of(const syntax::Expr& e);
+  Location locate_lhs(const syntax::Expr& lhs);
+
+  // ---- calls (tracer_calls.cc)
+  Value call(syntax::ExprId id);
+  Value call_library(LibraryFunction function, std::string_view name, source::Span span,
+                     std::span<const Value> args);
+  /// `args` are as before when it returns.
+  Value call_user(syntax::FunctionId id, std::span<Value> args, source::Span span);
+  Value invoke(const Value& function, std::vector<Value> args);
+  static LibraryFunction find_library(std::string_view name);
+  const std::vector<syntax::VariableId>& function_variables(syntax::FunctionId id);
+  void collect_variables(syntax::StmtId id, std::vector<syntax::VariableId>& out) const;
+  void tilde(syntax::StmtId id);
+  void truncate(const syntax::Stmt& s, std::span<Value> args);
+  Scalar truncation_mass(const syntax::Stmt& s, std::span<Value> args, Scalar low, Scalar high);
+  Scalar distribution_function(const syntax::Stmt& s, const char* suffix, Scalar at,
+                               std::span<Value> args);
+
+  // ---- statements (tracer_statements.cc)
+  Flow run(syntax::StmtId id);
+  Flow run_list(const std::vector<syntax::StmtId>& stmts);
+  void declare(const syntax::Stmt& s);
+  void assignment(const syntax::Stmt& s);
+  Flow branch(const syntax::Stmt& s);
+  Flow symbolic_branch(const syntax::Stmt& s, Scalar condition);
+  Flow loop_while(const syntax::Stmt& s);
+  Flow loop_for(const syntax::Stmt& s);
+  Flow loop_for_each(const syntax::Stmt& s);
+  Flow reject(const syntax::Stmt& s);
+  std::string message_text(const std::vector<syntax::ExprId>& args);
+  void add_target(const Value& value, source::Span span, bool is_jacobian);
+  void add_target(Scalar value, source::Span span, bool is_jacobian = false);
+  void count_step(source::Span span) {
+    if ((++steps_ & 1023) == 0) check_limits(span);
+  }
+  void check_limits(source::Span span) const;
+  const std::vector<syntax::VariableId>& assigned_in(syntax::StmtId id);
+  void collect_assigned(syntax::StmtId id, std::vector<syntax::VariableId>& out) const;
+  Scalar under_path(Scalar condition);
+  void set_path(Scalar path) {
+    path_ = path;
+    call_.condition = path;
+  }
+
+  const syntax::Program& program_;
+  graph::Graph& g_;
+  TraceOptions options_;
+  Call call_;
+  std::vector<Value> slots_;  // by VariableId
+  std::vector<ExprInfo> infos_;  // by ExprId
+  std::unordered_map<int32_t, BoundType> global_types_;
+  std::vector<LibraryFunction> densities_;  // by StmtId, of `~`
+  std::vector<std::unique_ptr<ArgumentFrame>> frames_;
+  size_t frames_used_ = 0;
+
+  int64_t steps_ = 0;
+  int call_depth_ = 0;
+  /// Under which condition on parameters the current statement runs; 1 outside of branches on parameters.
+  Scalar path_ = 1.0;
+  Value return_value_;
+  /// Values that a function returned under a condition on parameters while others go on.
+  struct PendingReturn {
+    Scalar condition;
+    Value value;
+  };
+  std::vector<PendingReturn> pending_;
+  Scalar returned_ = 0.0;  // under which condition the current function has returned already
+  bool uses_target_ = false;
+  std::vector<Scalar> target_;  // addends so far, kept where the program reads target()
+
+  std::vector<std::vector<syntax::VariableId>> function_variables_;  // by FunctionId
+  std::vector<char> function_variables_known_;
+  std::vector<int> active_calls_;                                    // by FunctionId
+  std::vector<std::vector<syntax::VariableId>> assigned_;            // by StmtId
+  std::vector<char> assigned_known_;
+};
+
+/// Makes `value` of type `type` where the language converts implicitly: int to real, real to complex, elementwise.
+void promote(Value& value, const Type& type);
+
+/// Value of `select(condition, a, b)` element by element. The sizes must agree; false if they do not.
+bool merge_values(graph::Graph& graph, Scalar condition, const Value& a, const Value& b, Value& out);
+
+/// A value as print writes it.
+std::string to_string(const Value& value);
+
+}  // namespace vinci::lower
