@@ -376,7 +376,8 @@ void Checker::report_user_mismatch(const Call& call, const std::vector<FunctionI
 // ---- functions that take functions ------------------------------------------------------------------------------
 
 std::optional<int> Checker::callback_cost(const Function& callback, const HigherOrder& row,
-                                          std::span<const ExprId> forwarded) const {
+                                          std::string_view fixed, std::span<const ExprId> given) const {
+  const std::span<const ExprId> forwarded = given.subspan(count_arguments(fixed));
   const size_t own = count_arguments(row.callback);
   if (callback.arguments.size() != own + forwarded.size()) return std::nullopt;
   if (callback.return_type != result_type(row.callback.substr(row.callback.find('>') + 1))) return std::nullopt;
@@ -384,18 +385,25 @@ std::optional<int> Checker::callback_cost(const Function& callback, const Higher
   for (size_t i = 0; i < own; ++i) types.push_back({callback.arguments[i].type, true});
   const SignatureMatch match = match_signature(row.callback, types);
   if (match.argument != -1 || match.promoted) return std::nullopt;
+  // Together with the arguments: a `T` of the callback is the `T` of what it is given.
+  const std::vector<Argument> fixed_arguments = arguments_of(given.subspan(0, count_arguments(fixed)));
+  types.insert(types.end(), fixed_arguments.begin(), fixed_arguments.end());
+  std::string whole(row.callback.substr(0, row.callback.find('>')));
+  whole += ',';
+  whole += fixed;
+  if (match_signature(whole, types).argument != -1) return std::nullopt;
   int total = 0;
   for (size_t i = 0; i < forwarded.size(); ++i) {
     const syntax::FunctionArgument& argument = callback.arguments[own + i];
-    const Expr& given = expr(forwarded[i]);
-    const std::optional<int> cost = promotion_cost(given.type, argument.type);
-    if (!cost || (argument.is_data && !may_be_data(given))) return std::nullopt;
+    const Expr& value = expr(forwarded[i]);
+    const std::optional<int> cost = promotion_cost(value.type, argument.type);
+    if (!cost || (argument.is_data && !may_be_data(value))) return std::nullopt;
     total += *cost;
   }
   return total;
 }
 
-bool Checker::check_fixed_arguments(Expr& e, const HigherOrder& row, size_t& num_fixed) {
+std::string_view Checker::check_fixed_arguments(Expr& e, const HigherOrder& row) {
   if (e.name.starts_with("reduce_sum") && e.args.size() > 1) {  // slices are of what can be cut and copied
     const Type type = expr(e.args[1]).type;
     const bool sliceable = type.base == BaseType::kInt || type.base == BaseType::kReal ||
@@ -405,7 +413,7 @@ bool Checker::check_fixed_arguments(Expr& e, const HigherOrder& row, size_t& num
       error(DiagnosticKind::kArgumentType, expr(e.args[1]).span,
             "argument 2 of " + quoted(e.name) + " has type " + quoted(type) +
                 "; expected an array of int, real, vector, row_vector or matrix");
-      return false;
+      return {};
     }
   }
   const std::span<const ExprId> given = std::span<const ExprId>(e.args).subspan(1);
@@ -420,12 +428,11 @@ bool Checker::check_fixed_arguments(Expr& e, const HigherOrder& row, size_t& num
           quoted(e.name) + " has " + plural(e.args.size(), "argument") + "; expected " +
               (row.variadic ? "at least " : "") + std::to_string(count_arguments(alternatives.front()) + 1) +
               (alternatives.size() > 1 ? " or " + std::to_string(count_arguments(alternatives.back()) + 1) : ""));
-    return false;
+    return {};
   }
-  num_fixed = count_arguments(chosen);
-  const std::vector<Argument> arguments = arguments_of(given.subspan(0, num_fixed));
+  const std::vector<Argument> arguments = arguments_of(given.subspan(0, count_arguments(chosen)));
   const SignatureMatch match = match_signature(std::string(chosen) + ">" + std::string(row.result), arguments);
-  if (match.argument == -1) return true;
+  if (match.argument == -1) return chosen;
   const auto index = static_cast<size_t>(match.argument);
   const Call call{e.name, e.name, e.name_span, e.span, e.args, false};
   const std::string name = argument_name(call, match.argument + 1);
@@ -436,7 +443,7 @@ bool Checker::check_fixed_arguments(Expr& e, const HigherOrder& row, size_t& num
           name + " has type " + quoted(arguments[index].type) + "; expected " +
               expected_text(chosen, match.argument));
   }
-  return false;
+  return {};
 }
 
 void Checker::check_callback_suffix(const Expr& callback, const std::string& caller) {
@@ -463,8 +470,9 @@ void Checker::infer_higher_order(Expr& e, const HigherOrder& row) {
   }
   const bool any_error = std::any_of(e.args.begin() + 1, e.args.end(),
                                      [&](ExprId id) { return has_error(expr(id).type); });
-  size_t num_fixed = 0;
-  if (any_error || !check_fixed_arguments(e, row, num_fixed)) return;
+  if (any_error) return;
+  const std::string_view fixed = check_fixed_arguments(e, row);
+  if (fixed.empty()) return;
   Expr& callback = expr(e.args[0]);
   const std::vector<FunctionId>* overloads = find_functions(callback.name);
   if (overloads == nullptr) {
@@ -473,12 +481,12 @@ void Checker::infer_higher_order(Expr& e, const HigherOrder& row) {
               quoted(e.name));
     return;
   }
-  const std::span<const ExprId> forwarded = std::span<const ExprId>(e.args).subspan(1 + num_fixed);
+  const std::span<const ExprId> given = std::span<const ExprId>(e.args).subspan(1);
   check_callback_suffix(callback, e.name);
   std::optional<int> least;
   int num_least = 0;
   for (FunctionId id : *overloads) {
-    const std::optional<int> cost = callback_cost(program_.functions[id], row, forwarded);
+    const std::optional<int> cost = callback_cost(program_.functions[id], row, fixed, given);
     if (!cost || (least && *cost > *least)) continue;
     num_least = least && *cost == *least ? num_least + 1 : 1;
     least = cost;
@@ -499,7 +507,7 @@ void Checker::infer_higher_order(Expr& e, const HigherOrder& row) {
   for (size_t i = 0; i < count_arguments(row.callback); ++i) {
     expected += (i == 0 ? "" : ", ") + expected_text(row.callback, static_cast<int>(i));
   }
-  for (ExprId id : forwarded) expected += ", " + to_string(expr(id).type);
+  for (ExprId id : given.subspan(count_arguments(fixed))) expected += ", " + to_string(expr(id).type);
   const Type returned = result_type(row.callback.substr(row.callback.find('>') + 1));
   source::Diagnostic& diagnostic =
       error(DiagnosticKind::kArgumentType, callback.span,

@@ -60,12 +60,9 @@ void Checker::run() {
 
 namespace {
 
-/// Kept by the language though its grammar does not use them.
-constexpr std::string_view kReservedNames[] = {
-    "repeat", "until",  "then",   "true",      "false",     "fvar",
-    "var",    "export", "extern", "static",    "auto",      "typedef",
-    "struct", "void",   "target", "print",     "reject",         "fatal_error",     "increment_log_prob",
-};
+/// Names that mean something else in a program wherever they stand.
+constexpr std::string_view kReservedNames[] = {"true",  "false",  "repeat", "until",       "then",
+                                               "print", "reject", "target", "fatal_error", "void"};
 
 bool same_arguments(const Function& a, const Function& b) {
   return std::equal(a.arguments.begin(), a.arguments.end(), b.arguments.begin(), b.arguments.end(),

@@ -153,10 +153,12 @@ class Checker {
                             std::span<const Argument> arguments);
   std::string argument_name(const Call& call, int index) const;
   void infer_higher_order(Expr& expr, const HigherOrder& row);
+  /// How many promotions it takes to give `given` (all arguments after the function) to `callback`.
   std::optional<int> callback_cost(const syntax::Function& callback, const HigherOrder& row,
-                                   std::span<const ExprId> forwarded) const;
+                                   std::string_view fixed, std::span<const ExprId> given) const;
   void check_callback_suffix(const Expr& callback, const std::string& caller);
-  bool check_fixed_arguments(Expr& expr, const HigherOrder& row, size_t& num_fixed);
+  /// The alternative of row.fixed that the call follows, empty after a diagnostic.
+  std::string_view check_fixed_arguments(Expr& expr, const HigherOrder& row);
   /// Resolves the function names among the arguments of a Laplace approximation.
   void prepare_laplace(std::span<const ExprId> args);
   std::string signature_text(const syntax::Function& function) const;
@@ -180,6 +182,7 @@ class Checker {
   BlockKind block_ = BlockKind::kFunctions;
   const syntax::Function* function_ = nullptr;  // whose body is being checked
   Suffix function_suffix_ = Suffix::kNone;
+  std::string declaring_;  // the variable whose value is being checked
   int loop_depth_ = 0;
   int block_depth_ = 0;  // 0 at the top of a program block
 };

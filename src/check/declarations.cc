@@ -19,7 +19,9 @@ void Checker::check_declaration(StmtId id) {
   check_declaration_place(stmt(id));
   const Type unsized_type = type.unsized();
   if (value.valid()) {
+    declaring_ = name;
     const Type value_type = check_value(value);
+    declaring_.clear();
     if (!converts(value_type, unsized_type)) {
       error(DiagnosticKind::kTypeMismatch, expr(value).span,
             quoted(name) + " has type " + quoted(unsized_type) + "; its value has type " +

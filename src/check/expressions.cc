@@ -309,6 +309,10 @@ void Checker::infer_variable(Expr& e) {
   }
   e.type = {};
   e.is_data = false;
+  if (e.name == declaring_) {
+    error(DiagnosticKind::kUnknownIdentifier, e.span, quoted(e.name) + " is used in its own definition");
+    return;
+  }
   if (is_function_name(e.name)) {
     error(DiagnosticKind::kTypeMismatch, e.span, quoted(e.name) + " is a function; a value is expected here")
         .with_hint("call it: `" + e.name + "(...)`");
