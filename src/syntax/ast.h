@@ -66,8 +66,7 @@ enum class Operator : uint8_t {
   kTranspose,
 };
 
-// ---- expressions
-// ----------------------------------------------------------------------------------------------
+// Expressions.
 
 struct IndexExpr {
   enum class Kind : uint8_t {
@@ -129,8 +128,7 @@ struct Expr {
                          // counters of those)
 };
 
-// ---- declarations
-// ---------------------------------------------------------------------------------------------
+// Declarations.
 
 enum class ConstraintKind : uint8_t {
   kNone,
@@ -190,8 +188,7 @@ struct Variable {
   StmtId declaration;  // its kDeclaration statement, where there is one
 };
 
-// ---- statements
-// -----------------------------------------------------------------------------------------------
+// Statements.
 
 struct Stmt {
   enum class Kind : uint8_t {
@@ -238,8 +235,7 @@ struct Stmt {
   FunctionId function;                          // check: of the user's _lpdf/_lpmf of a `~`
 };
 
-// ---- functions, program
-// ---------------------------------------------------------------------------------------
+// Functions, program.
 
 struct FunctionArgument {
   std::string name;

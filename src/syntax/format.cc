@@ -48,8 +48,7 @@ class Formatter {
   }
 
  private:
-  // ---- comments
-  // -----------------------------------------------------------------------------------------------------
+  // Comments.
 
   bool comment_before(uint32_t end) const {
     return next_comment_ < comments_.size() && comments_[next_comment_].begin < end;
@@ -95,45 +94,42 @@ class Formatter {
     while (comment_before(end)) {
       const Span span = comments_[next_comment_];
       if (!out_.empty() && !begins_line(span.begin)) {
-        append_to_line(take_comment());
+        append_comment();
       } else {
         start_line(span.begin);
-        out_ += take_comment();
-        out_ += '\n';
+        const std::string comment = take_comment();
+        out_.append(comment).append("\n");
+        line_is_closed_ = ends_its_line(comment);
       }
       last_end_ = std::max(last_end_, span.end);
     }
   }
 
-  /// Comments inside a statement for which its layout had no place.
-  void flush_inner_comments(uint32_t end) {
-    while (comment_before(end)) {
-      const bool alone = line_is_closed_;
-      const std::string comment = take_comment();
-      if (alone) {
-        out_.append(indent_columns(), ' ').append(comment).append("\n");
-      } else {
-        append_to_line(comment);
-      }
-      line_is_closed_ = ends_its_line(comment);
+  /// The next comment at the end of the last line, or below it where a `//` closes that line.
+  void append_comment() {
+    const std::string comment = take_comment();
+    if (line_is_closed_) {
+      out_.append(indent_columns(), ' ');
+    } else {
+      out_.back() = ' ';
     }
-    line_is_closed_ = false;
+    out_.append(comment).append("\n");
+    line_is_closed_ = ends_its_line(comment);
   }
 
-  void append_to_line(const std::string& comment) {
-    out_.pop_back();
-    out_.append(" ").append(comment).append("\n");
-  }
-
-  // ---- lines
-  // --------------------------------------------------------------------------------------------------------
+  // Lines.
 
   size_t indent_columns() const { return static_cast<size_t>(indent_ * kIndent); }
 
   void start_line(uint32_t begin) {
     if (!out_.empty() && !at_block_start_ && blank_line_between(last_end_, begin)) out_ += '\n';
-    at_block_start_ = false;
+    at_block_start_ = line_is_closed_ = false;
     out_.append(indent_columns(), ' ');
+  }
+
+  bool begins_output_line() const {
+    const size_t last = out_.find_last_not_of(' ');
+    return last == std::string::npos || out_[last] == '\n';
   }
 
   void layout(const Doc& doc) {
@@ -156,11 +152,10 @@ class Formatter {
 
   void finish(uint32_t end) {
     last_end_ = std::max(last_end_, end);
-    flush_inner_comments(end);
+    while (comment_before(end)) append_comment();  // those that the layout had no place for
   }
 
-  // ---- blocks
-  // -------------------------------------------------------------------------------------------------------
+  // Blocks.
 
   void block(BlockKind kind) {
     const Block& block = program_.block(kind);
@@ -177,16 +172,17 @@ class Formatter {
   }
 
   void open_brace(uint32_t begin) {
-    out_ += " {\n";
+    out_ += begins_output_line() ? "{\n" : " {\n";
     ++indent_;
     at_block_start_ = true;
+    line_is_closed_ = false;
     last_end_ = std::max(last_end_, begin);
   }
 
   void close_brace(uint32_t end) {
     flush_comments(end);
     --indent_;
-    at_block_start_ = false;
+    at_block_start_ = line_is_closed_ = false;
     out_.append(indent_columns(), ' ').append("}\n");
     last_end_ = std::max(last_end_, end);
   }
@@ -223,8 +219,7 @@ class Formatter {
     }
   }
 
-  // ---- statements
-  // ---------------------------------------------------------------------------------------------------
+  // Statements.
 
   void statements(const std::vector<StmtId>& ids) {
     for (size_t i = 0; i < ids.size(); ++i) {
@@ -290,10 +285,7 @@ class Formatter {
       case Stmt::Kind::kBlock:
         flush_comments(stmt.span.begin);
         start_line(stmt.span.begin);
-        out_ += "{\n";
-        ++indent_;
-        at_block_start_ = true;
-        last_end_ = std::max(last_end_, stmt.span.begin);
+        open_brace(stmt.span.begin);
         statements(stmt.stmts);
         return close_brace(stmt.span.end);
       default:
@@ -351,7 +343,7 @@ class Formatter {
       const bool same_line =
           program_.stmts[stmt.body].kind == Stmt::Kind::kBlock && !comment_before(other.span.begin);
       flush_comments(other.span.begin);
-      at_block_start_ = false;
+      at_block_start_ = line_is_closed_ = false;
       if (same_line) {
         out_.back() = ' ';
       } else {
@@ -427,8 +419,7 @@ class Formatter {
     doc.text(";");
   }
 
-  // ---- types
-  // --------------------------------------------------------------------------------------------------------
+  // Types.
 
   void sized_type(Doc& doc, const SizedType& type) {
     if (!type.array_dims.empty()) {
@@ -467,16 +458,18 @@ class Formatter {
     expression(doc, value);
   }
 
-  // ---- expressions
-  // --------------------------------------------------------------------------------------------------
+  // Expressions.
 
   /// Comments before `begin`: those behind the last token now, true if the next line must begin
   /// before `begin`.
   bool trailing_comments(Doc& doc, uint32_t begin) {
     bool any = false;
-    while (comment_before(begin) && !begins_line(comments_[next_comment_].begin)) {
-      doc.text(fmt::format(" {}", take_comment()));
+    bool closed = false;
+    while (!closed && comment_before(begin) && !begins_line(comments_[next_comment_].begin)) {
+      const std::string comment = take_comment();
+      doc.text(fmt::format(" {}", comment));
       any = true;
+      closed = ends_its_line(comment);
     }
     return any || comment_before(begin);
   }

@@ -46,8 +46,7 @@ Parser::DepthGuard::DepthGuard(Parser& parser) : parser_(parser) {
   parser_.stop();
 }
 
-// ---- tokens
-// ---------------------------------------------------------------------------------------------------------
+// Tokens.
 
 const Token& Parser::peek(size_t ahead) const {
   return tokens_[std::min(pos_ + ahead, tokens_.size() - 1)];
@@ -99,8 +98,7 @@ std::string Parser::describe(const Token& token) const {
   }
 }
 
-// ---- faults
-// ---------------------------------------------------------------------------------------------------------
+// Faults.
 
 void Parser::fail(DiagnosticKind kind, Span span, std::string message, std::string hint) {
   if (panic_) return;

@@ -38,7 +38,7 @@ class Parser {
 
   enum class Scope : uint8_t { kLocal, kTop, kTopNoAssign };
 
-  // ---- tokens (parser.cc)
+  // Tokens (parser.cc).
   const Token& peek(size_t ahead = 0) const;
   bool at(TokenKind kind) const { return peek().kind == kind; }
   bool at_word(size_t ahead, std::string_view word) const;
@@ -51,7 +51,7 @@ class Parser {
   bool adjacent_arrow() const;  // `<-`
   std::string describe(const Token& token) const;
 
-  // ---- faults (parser.cc)
+  // Faults (parser.cc).
   void fail(source::DiagnosticKind kind, Span span, std::string message, std::string hint = {});
   void fail_expected(std::string_view expected, std::string hint = {});
   /// A fault after which the parser goes on where it is.
@@ -63,7 +63,7 @@ class Parser {
   void stop();  // give up on the rest of the program
   bool statement_may_begin() const;
 
-  // ---- expressions (parse_expressions.cc)
+  // Expressions (parse_expressions.cc).
   ExprId add(Expr expr);
   ExprId error_expr();
   /// `head`: the left side of a statement, where `<-` is an assignment.
@@ -83,14 +83,14 @@ class Parser {
   ExprId string_literal();
   std::string expect_name(std::string_view what, Span& span);
 
-  // ---- types (parse_types.cc)
+  // Types (parse_types.cc).
   bool at_type() const;
   SizedType sized_type(Scope scope);
   void constraint(SizedType& type, Scope scope);
   void sizes(SizedType& type, TokenKind keyword);
   Type unsized_type();
 
-  // ---- statements (parse_statements.cc)
+  // Statements (parse_statements.cc).
   StmtId add(Stmt stmt);
   StmtId statement();
   void statements_until_brace(std::vector<StmtId>& out, Scope scope, Span opened,
@@ -110,7 +110,7 @@ class Parser {
   void tilde(Stmt& stmt);
   bool check_assignable(ExprId lhs);
 
-  // ---- blocks (parse_blocks.cc)
+  // Blocks (parse_blocks.cc).
   bool at_block_header() const;
   void program();
   bool block_header(BlockKind& kind, Span& span);
