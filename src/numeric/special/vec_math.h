@@ -625,7 +625,7 @@ VINCI_INLINE Vec lgamma_stirling(Vec x) {
   return fma(x - 0.5, log(x) - 1.0, series + (kHalfLog2Pi - 0.5));
 }
 
-/// log |Gamma(x)|; inf at 0, -1, -2, ... Relative error 2e-15 for x > 0, also next to the zeros 1
+/// log |Gamma(x)|; inf at 0, -1, -2, ... Relative error 1e-14 for x > 0, also next to the zeros 1
 /// and 2; for x < 0 1e-13 of max(1, |result|).
 VINCI_INLINE Vec lgamma(Vec x) {
   const Mask negative = x < 0.0;

@@ -1,0 +1,165 @@
+// Matrix products and triangular factorisations on the lane kernels of numeric/linalg.
+#include <algorithm>
+
+#include "graph/arrays/arrays.h"
+#include "numeric/linalg/lane_algorithms.h"
+#include "numeric/linalg/panels.h"
+
+namespace vinci::graph {
+namespace {
+
+using namespace numeric;  // NOLINT: the dispatch macro names its namespaces from there
+
+int triangle(int n) { return n * (n + 1) / 2; }
+
+class DataMatrixProduct final : public ArrayFunction {
+ public:
+  DataMatrixProduct(const std::vector<double>& matrix, int64_t rows, int64_t cols)
+      : rows_(rows),
+        cols_(cols),
+        panels_(make_panels(matrix.data(), rows, cols, false)),
+        transposed_(make_panels(matrix.data(), rows, cols, true)) {}
+
+  std::string name() const override { return "data_matrix_product"; }
+  int num_inputs() const override { return static_cast<int>(cols_); }
+  int num_outputs() const override { return static_cast<int>(rows_); }
+  int64_t scratch_size() const override { return 1; }
+  bool equals(const ArrayFunction& other) const override {
+    const auto* same = dynamic_cast<const DataMatrixProduct*>(&other);
+    return same && same->rows_ == rows_ && same->cols_ == cols_ &&
+           std::memcmp(same->panels_.data(), panels_.data(), panels_.size() * sizeof(double)) == 0;
+  }
+  void forward(const double* const* in, double* const* out, double* scratch,
+               int lanes) const override {
+    VINCI_SIMD_SELECT(panel_product)(rows_, cols_, panels_.data(), in, out, false, scratch, lanes);
+  }
+  void reverse(const double* const* /*in*/, const double* const* /*out*/,
+               const double* const* adjoint_out, double* const* adjoint_in, double* scratch,
+               int lanes) const override {
+    // The padding of the last panel adds to this row: keep it finite.
+    std::fill_n(scratch, lanes, 0.0);
+    // Two inputs that are one node share a row, which the panels would add to from copies.
+    std::vector<double*> targets(adjoint_in, adjoint_in + cols_);
+    std::vector<double*> sorted;
+    for (double* p : targets)
+      if (p) sorted.push_back(p);
+    std::sort(sorted.begin(), sorted.end());
+    if (std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end()) {
+      VINCI_SIMD_SELECT(panel_product)(cols_, rows_, transposed_.data(), adjoint_out, adjoint_in,
+                                       true, scratch, lanes);
+      return;
+    }
+    const auto width = static_cast<size_t>(lanes);
+    std::vector<double> own(targets.size() * width);
+    std::vector<double*> rows(targets.size());
+    for (size_t k = 0; k < targets.size(); ++k) rows[k] = targets[k] ? &own[k * width] : nullptr;
+    VINCI_SIMD_SELECT(panel_product)(cols_, rows_, transposed_.data(), adjoint_out, rows.data(),
+                                     false, scratch, lanes);
+    for (size_t k = 0; k < targets.size(); ++k)
+      for (size_t lane = 0; targets[k] && lane < width; ++lane) targets[k][lane] += rows[k][lane];
+  }
+
+ private:
+  int64_t rows_;
+  int64_t cols_;
+  std::vector<double> panels_;
+  std::vector<double> transposed_;
+};
+
+class MatrixProduct final : public ArrayFunction {
+ public:
+  MatrixProduct(int m, int k, int n) : m_(m), k_(k), n_(n) {}
+  std::string name() const override { return "matrix_product"; }
+  int num_inputs() const override { return m_ * k_ + k_ * n_; }
+  int num_outputs() const override { return m_ * n_; }
+  int64_t scratch_size() const override { return m_ * k_ + k_ * n_ + m_ * n_; }
+  bool equals(const ArrayFunction& other) const override {
+    const auto* same = dynamic_cast<const MatrixProduct*>(&other);
+    return same && same->m_ == m_ && same->k_ == k_ && same->n_ == n_;
+  }
+  void forward(const double* const* in, double* const* out, double* scratch,
+               int lanes) const override {
+    VINCI_SIMD_SELECT(matrix_product_forward)(m_, k_, n_, in, in + m_ * k_, out, scratch, lanes);
+  }
+  void reverse(const double* const* /*in*/, const double* const* /*out*/,
+               const double* const* adjoint_out, double* const* adjoint_in, double* scratch,
+               int lanes) const override {
+    VINCI_SIMD_SELECT(matrix_product_reverse)
+    (m_, k_, n_, adjoint_out, adjoint_in, adjoint_in + m_ * k_, scratch, lanes);
+  }
+
+ private:
+  int m_, k_, n_;
+};
+
+class CholeskyDecompose final : public ArrayFunction {
+ public:
+  explicit CholeskyDecompose(int n) : n_(n) {}
+  std::string name() const override { return "cholesky_decompose"; }
+  int num_inputs() const override { return triangle(n_); }
+  int num_outputs() const override { return triangle(n_); }
+  int64_t scratch_size() const override { return 2 * triangle(n_); }
+  bool equals(const ArrayFunction& other) const override {
+    const auto* same = dynamic_cast<const CholeskyDecompose*>(&other);
+    return same && same->n_ == n_;
+  }
+  void forward(const double* const* in, double* const* out, double* scratch,
+               int lanes) const override {
+    VINCI_SIMD_SELECT(cholesky_forward)(n_, in, out, scratch, lanes);
+  }
+  void reverse(const double* const* /*in*/, const double* const* /*out*/,
+               const double* const* adjoint_out, double* const* adjoint_in, double* scratch,
+               int lanes) const override {
+    VINCI_SIMD_SELECT(cholesky_reverse)(n_, adjoint_out, adjoint_in, scratch, lanes);
+  }
+
+ private:
+  int n_;
+};
+
+class TriangularSolve final : public ArrayFunction {
+ public:
+  TriangularSolve(int n, int m, bool transposed) : n_(n), m_(m), transposed_(transposed) {}
+  std::string name() const override {
+    return transposed_ ? "triangular_solve_transposed" : "triangular_solve";
+  }
+  int num_inputs() const override { return triangle(n_) + n_ * m_; }
+  int num_outputs() const override { return n_ * m_; }
+  int64_t scratch_size() const override { return triangle(n_) + 2 * n_ * m_; }
+  bool equals(const ArrayFunction& other) const override {
+    const auto* same = dynamic_cast<const TriangularSolve*>(&other);
+    return same && same->n_ == n_ && same->m_ == m_ && same->transposed_ == transposed_;
+  }
+  void forward(const double* const* in, double* const* out, double* scratch,
+               int lanes) const override {
+    VINCI_SIMD_SELECT(triangular_solve_forward)
+    (n_, m_, transposed_, in, in + triangle(n_), out, scratch, lanes);
+  }
+  void reverse(const double* const* /*in*/, const double* const* /*out*/,
+               const double* const* adjoint_out, double* const* adjoint_in, double* scratch,
+               int lanes) const override {
+    VINCI_SIMD_SELECT(triangular_solve_reverse)
+    (n_, m_, transposed_, adjoint_out, adjoint_in, adjoint_in + triangle(n_), scratch, lanes);
+  }
+
+ private:
+  int n_, m_;
+  bool transposed_;
+};
+
+}  // namespace
+
+ArrayFunctionPtr data_matrix_product(const std::vector<double>& matrix, int64_t rows,
+                                     int64_t cols) {
+  VINCI_CHECK(static_cast<int64_t>(matrix.size()) == rows * cols);
+  return std::make_shared<DataMatrixProduct>(matrix, rows, cols);
+}
+ArrayFunctionPtr matrix_product(int m, int k, int n) {
+  return std::make_shared<MatrixProduct>(m, k, n);
+}
+ArrayFunctionPtr cholesky_decompose(int n) { return std::make_shared<CholeskyDecompose>(n); }
+ArrayFunctionPtr triangular_solve(int n, int m, bool transposed) {
+  return std::make_shared<TriangularSolve>(n, m, transposed);
+}
+
+}  // namespace vinci::graph
