@@ -1,0 +1,280 @@
+#include "api/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "data/csv.h"
+#include "data/json.h"
+#include "data/npy.h"
+#include "diagnose/psis.h"
+#include "draws/summary.h"
+#include "numeric/parallel/thread_pool.h"
+#include "syntax/parse.h"
+#include "vinci/version.h"
+
+namespace vinci::api {
+
+namespace {
+
+/// Fresh draws of q by which single quantities are judged; their stream is apart from those of the fit.
+constexpr Index kQuantityDraws = 2048;
+constexpr uint32_t kQuantityStream = 0x6b686174;
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+bool is_identifier(std::string_view text) {
+  if (text.empty()) return false;
+  for (const char c : text) {
+    if (!(std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_')) return false;
+  }
+  return std::isdigit(static_cast<unsigned char>(text[0])) == 0;
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[40];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
+  return text;
+}
+
+/// Constrained values of draws [count][D] as rows [count][num_constrained].
+std::vector<double> constrain_draws(const model::Model& model, std::span<const double> draws,
+                                    Index count) {
+  const Index dim = model.dim();
+  const auto outputs = static_cast<Index>(model.num_constrained());
+  std::vector<double> result(static_cast<size_t>(count * outputs));
+  constexpr Index kBlock = 64;
+  std::vector<double> points(static_cast<size_t>(dim * kBlock));
+  std::vector<double> values(static_cast<size_t>(outputs * kBlock));
+  for (Index first = 0; first < count; first += kBlock) {
+    const Index used = std::min(kBlock, count - first);
+    for (Index l = 0; l < used; ++l) {
+      for (Index d = 0; d < dim; ++d) {
+        points[static_cast<size_t>(d * kBlock + l)] = draws[static_cast<size_t>((first + l) * dim + d)];
+      }
+    }
+    model.constrain({points.data(), dim, used, kBlock}, {values.data(), outputs, used, kBlock});
+    for (Index l = 0; l < used; ++l) {
+      for (Index k = 0; k < outputs; ++k) {
+        result[static_cast<size_t>((first + l) * outputs + k)] =
+            values[static_cast<size_t>(k * kBlock + l)];
+      }
+    }
+  }
+  return result;
+}
+
+/// k-hat of each constrained quantity, from fresh draws of q: the worst tail of the weights and of the quantity under
+/// them. Empty where there is no approximation.
+std::vector<double> quantity_khats(const LogDensity& density, const model::Model* model,
+                                   const infer::FitResult& result, uint64_t seed) {
+  if (!result.approximation || result.dim == 0) return {};
+  const Index dim = result.dim;
+  constexpr Index kBlock = 64;
+  std::vector<double> draws(static_cast<size_t>(kQuantityDraws * dim));
+  std::vector<double> log_ratio;
+  std::vector<double> points(static_cast<size_t>(dim * kBlock));
+  std::vector<double> log_q(kBlock);
+  std::vector<double> log_p(kBlock);
+  for (Index first = 0; first < kQuantityDraws; first += kBlock) {
+    const MutableLaneMatrix block{points.data(), dim, kBlock, kBlock};
+    result.approximation->draw({seed, kQuantityStream}, 0, static_cast<uint32_t>(first), block, log_q);
+    density.evaluate({points.data(), dim, kBlock, kBlock}, log_p, {nullptr, 0, 0, 0});
+    for (Index l = 0; l < kBlock; ++l) {
+      log_ratio.push_back(log_p[static_cast<size_t>(l)] - log_q[static_cast<size_t>(l)]);
+      for (Index d = 0; d < dim; ++d) draws[static_cast<size_t>((first + l) * dim + d)] = block(d, l);
+    }
+  }
+  const diagnose::Psis psis = diagnose::smooth_importance_weights(log_ratio);
+  if (psis.weights.empty()) return {};
+  const std::vector<double> values =
+      model != nullptr ? constrain_draws(*model, draws, kQuantityDraws) : draws;
+  const auto columns = values.size() / static_cast<size_t>(kQuantityDraws);
+  std::vector<double> khats;
+  std::vector<double> column(static_cast<size_t>(kQuantityDraws));
+  for (size_t k = 0; k < columns; ++k) {
+    for (size_t s = 0; s < column.size(); ++s) column[s] = values[s * columns + k];
+    khats.push_back(diagnose::weighted_estimate(psis, column).khat);
+  }
+  return khats;
+}
+
+void fill_draws(const model::Model* model, const infer::FitOptions& options, const Context& context,
+                Outcome& outcome) {
+  const infer::FitResult& result = outcome.result;
+  draws::Draws& out = outcome.draws;
+  const auto count = static_cast<size_t>(result.num_draws);
+  if (model == nullptr) {
+    out.add_variable("x", {result.dim});
+    out.resize(count);
+    for (size_t i = 0; i < count; ++i) {
+      std::copy_n(result.draws.begin() + static_cast<std::ptrdiff_t>(i) * result.dim, result.dim,
+                  out.row(i).begin());
+    }
+  } else {
+    for (const model::VariableInfo& v : model->variables()) out.add_variable(v.name, v.dims, v.columns);
+    out.resize(count);
+    const std::vector<double> constrained = constrain_draws(*model, result.draws, result.num_draws);
+    const auto width = static_cast<size_t>(model->num_constrained());
+    const auto extra = static_cast<size_t>(model->num_generated());
+    std::vector<double> generated(count * extra);
+    const auto failures = model->generate(constrained, generated, result.num_draws, options.seed,
+                                          options.threads, context);
+    for (size_t i = 0; i < count; ++i) {
+      const auto row = out.row(i);
+      std::copy_n(constrained.begin() + static_cast<std::ptrdiff_t>(i * width), width, row.begin());
+      std::copy_n(generated.begin() + static_cast<std::ptrdiff_t>(i * extra), extra,
+                  row.begin() + static_cast<std::ptrdiff_t>(width));
+    }
+    if (failures.num_failed > 0) {
+      outcome.record.reasons.push_back(
+          fmt::format("Generated quantities failed in {} of {} draws and are NaN there: {}.",
+                      failures.num_failed, count, failures.first_failure->message));
+    }
+  }
+  out.log_density = result.log_density;
+  out.log_approximation = result.log_q;
+}
+
+}  // namespace
+
+TypedProgramPtr compile(source::FileId file, const std::vector<std::string>& include_paths,
+                        source::SourceMap& sources, source::DiagnosticSink& sink) {
+  syntax::ParseOptions options;
+  options.lex.include_paths = include_paths;
+  syntax::Program program = syntax::parse(file, sources, sink, options);
+  if (sink.has_errors()) return nullptr;
+  auto typed = check::check(std::move(program), sink);
+  if (!typed) return nullptr;
+  return std::make_shared<const check::TypedProgram>(std::move(*typed));
+}
+
+bool read_data(const std::vector<std::string>& arguments, data::DataTable& table,
+               source::SourceMap& sources, source::DiagnosticSink& sink) {
+  const int errors = sink.num_errors();
+  for (const std::string& argument : arguments) {
+    const size_t equals = argument.find('=');
+    if (equals == std::string::npos || !is_identifier(std::string_view(argument).substr(0, equals))) {
+      const source::FileId file = sources.add_from_path(argument, source::kMaxDataBytes, sink);
+      if (!file.valid()) continue;
+      const data::DataTable values = data::read_json(file, sources, sink);
+      for (const auto& [name, value] : values) table.set(name, value);
+      continue;
+    }
+    const std::string name = argument.substr(0, equals);
+    std::string path = argument.substr(equals + 1);
+    if (ends_with(path, ".npy")) {
+      if (auto value = data::read_npy(path, sources, sink)) table.set(name, std::move(*value));
+      continue;
+    }
+    std::string column = name;
+    const size_t colon = path.rfind(':');
+    if (colon != std::string::npos && !ends_with(path, ".csv")) {
+      column = path.substr(colon + 1);
+      path.resize(colon);
+    }
+    if (!ends_with(path, ".csv")) {
+      sink.error(source::DiagnosticKind::kOption, {},
+                 fmt::format("`--data {}`: expected a file name that ends in .npy or .csv, or .csv:COLUMN",
+                             argument));
+      continue;
+    }
+    const std::string wanted[] = {column};
+    const data::DataTable columns = data::read_csv(path, wanted, sources, sink);
+    if (const data::DataValue* value = columns.find(column)) table.set(name, *value);
+  }
+  return sink.num_errors() == errors;
+}
+
+std::string verdict_sentence(diagnose::Grade grade) {
+  switch (grade) {
+    case diagnose::Grade::kGood:
+      return "means, sds and tails can be used.";
+    case diagnose::Grade::kUsable:
+      return "means and sds can be used; take tails with care.";
+    case diagnose::Grade::kBad:
+      return "do not use these draws as the posterior.";
+  }
+  return {};
+}
+
+int exit_status(const Outcome& outcome) {
+  return outcome.result.verdict.grade == diagnose::Grade::kBad ? 3 : 0;
+}
+
+Outcome fit(const LogDensity& density, const model::Model* model, const infer::FitOptions& options,
+            const source::SourceMap* sources, const Context& context) {
+  Outcome outcome;
+  draws::RunRecord& record = outcome.record;
+  record.started = utc_now();
+  const auto start = std::chrono::steady_clock::now();
+  outcome.result = infer::fit(density, options, context);
+  const infer::FitResult& result = outcome.result;
+
+  record.version = kVersion;
+  record.seed = options.seed;
+  record.threads = options.threads > 0 ? options.threads : numeric::hardware_threads();
+  record.options = {{"method", std::string(infer::to_string(options.method))},
+                    {"family", std::string(infer::to_string(options.family))},
+                    {"draws", std::to_string(options.draws)},
+                    {"budget_seconds", fmt::format("{}", options.budget_seconds)},
+                    {"budget_evaluations", std::to_string(options.budget_evaluations)}};
+  record.num_unconstrained = result.dim;
+  if (model != nullptr) {
+    record.num_observations = model->num_terms();
+    record.num_plates = model->num_plates();
+    for (const model::BuildStage& stage : model->stages()) {
+      record.stages.push_back({stage.name, {}, 0, stage.seconds});
+    }
+  }
+  record.num_draws = result.num_draws;
+  record.method = infer::to_string(options.method);
+  record.family = result.family;
+  for (const infer::Stage& stage : result.stages) {
+    record.stages.push_back({stage.name, std::isfinite(stage.elbo) ? fmt::format("ELBO {:.6g}", stage.elbo) : "",
+                             stage.evaluations, stage.seconds});
+  }
+  record.elbo = result.elbo.value;
+  record.elbo_se = result.elbo.error;
+  record.log_evidence = result.log_evidence.value;
+  record.log_evidence_se = result.log_evidence.error;
+  record.khat = result.khat;
+  record.verdict = diagnose::to_string(result.verdict.grade);
+  record.verdict_sentence = verdict_sentence(result.verdict.grade);
+  record.reasons = result.verdict.reasons;
+  record.advice = result.verdict.suggestions;
+  record.interrupted = result.cancelled;
+  record.evaluations = result.evaluations;
+  record.fit_seconds = result.seconds;
+
+  fill_draws(model, options, context, outcome);
+  if (model != nullptr) {
+    for (const model::Rejection& r : model->rejections()) {
+      // A share of rejected points is normal while a method searches; only a large one is worth a word.
+      if (static_cast<double>(r.count) < 0.01 * static_cast<double>(result.evaluations)) continue;
+      const std::string where = sources != nullptr ? sources->describe(r.span) : std::string();
+      record.reasons.push_back(fmt::format("{}{}{} at {} of {} points.", where, where.empty() ? "" : ": ",
+                                           r.message, r.count, result.evaluations));
+    }
+  }
+  if (result.num_draws > 0) {
+    record.parameters = draws::summarise(outcome.draws);
+    const std::vector<double> khats = quantity_khats(density, model, result, options.seed);
+    for (size_t k = 0; k < khats.size() && k < record.parameters.size(); ++k) {
+      record.parameters[k].khat = khats[k];
+    }
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  record.seconds = seconds.count();
+  return outcome;
+}
+
+}  // namespace vinci::api

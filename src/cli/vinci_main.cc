@@ -1,0 +1,45 @@
+// The program `vinci`.
+#include <cstdio>
+#include <exception>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "vinci/version.h"
+
+int main(int argc, char** argv) {
+  using namespace vinci::cli;  // NOLINT: the commands
+  CLI::App app("vinci: variational inference for Stan programs, compiled in milliseconds", "vinci");
+  app.set_version_flag("--version", std::string("vinci ") + vinci::kVersion);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  app.footer("exit status: 0 done (verdict good or usable), 1 input or output failed, 2 the program, the data or an\n"
+             "option is wrong, 3 the fit's verdict is bad. `vinci COMMAND --help` describes a command.");
+  int status = kExitDone;
+  add_fit(app, status);
+  add_eval(app, status);
+  add_check(app, status);
+  add_format(app, status);
+  add_compile(app, status);
+  add_summary(app, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? kExitDone : kExitInput;
+  } catch (const vinci::Error& error) {
+    std::fprintf(stderr, "vinci: %s\n", error.what());
+    const bool is_input = error.kind() == vinci::Error::Kind::kUsage || error.kind() == vinci::Error::Kind::kInput;
+    return is_input ? kExitInput : kExitIo;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "vinci: out of memory\n");
+    return kExitIo;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "vinci: %s\n", error.what());
+    return kExitIo;
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::fprintf(stderr, "vinci: standard output could not be written\n");
+    return kExitIo;
+  }
+  return status;
+}

@@ -1,0 +1,193 @@
+#include "model/model.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <mutex>
+
+#include "lower/library.h"
+#include "numeric/parallel/thread_pool.h"
+
+namespace vinci::model {
+
+namespace {
+
+/// Stream of the random numbers of generated quantities, apart from those of inference.
+constexpr uint32_t kGeneratedStream = 0x67715f31;
+
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> seconds = now - last_;
+    last_ = now;
+    return seconds.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+int64_t count_addends(const graph::Graph& graph) {
+  int64_t count = 0;
+  for (const graph::Term& t : graph.terms()) {
+    if (t.is_jacobian) continue;
+    const graph::Node& node = graph.node(t.node);
+    count += node.op == graph::Op::kLinComb ? (node.num_operands - 1) / 2 : 1;
+  }
+  return count;
+}
+
+std::string guard_message(const graph::Guard& guard) {
+  switch (guard.kind) {
+    case graph::Guard::Kind::kPositive:
+      return guard.what + " is not positive";
+    case graph::Guard::Kind::kNonNegative:
+      return guard.what + " is negative";
+    case graph::Guard::Kind::kInUnitInterval:
+      return guard.what + " is not in [0, 1]";
+    case graph::Guard::Kind::kNonZero:
+      return guard.what + " is zero";
+    case graph::Guard::Kind::kNotNan:
+      return guard.what + " is not a number";
+    case graph::Guard::Kind::kNever:
+      return guard.what;
+  }
+  return guard.what;
+}
+
+/// The variable of a column: `theta` of `theta.1.2`, `t` of `t:1.2`.
+std::string variable_of(const std::string& column) {
+  return column.substr(0, column.find_first_of(".:"));
+}
+
+}  // namespace
+
+std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> program,
+                                    const data::DataTable& data, const BuildOptions& options,
+                                    source::DiagnosticSink& sink) {
+  std::unique_ptr<Model> model(new Model());
+  Stopwatch watch;
+  model->program_ = std::move(program);
+  lower::LowerOptions lower_options;
+  lower_options.seed = options.seed;
+  lower_options.trace.context = options.context;
+  lower_options.trace.messages = options.messages;
+  auto lowered = lower::lower(*model->program_, data, lower_options, sink);
+  if (!lowered) return nullptr;
+  model->lowered_ = std::make_unique<lower::Lowered>(std::move(*lowered));
+  lower::Lowered& result = *model->lowered_;
+  for (int64_t d = 0; d < result.num_unconstrained; ++d) result.graph.parameter(static_cast<int>(d));
+  model->stages_.push_back({"lower", watch.lap()});
+
+  model->num_terms_ = count_addends(result.graph);
+  model->pass_reports_ = graph::run_passes(result.graph, options.passes);
+  model->stages_.push_back({"passes", watch.lap()});
+
+  model->plan_ = std::make_unique<exec::ExecutionPlan>(result.graph);
+  exec::PlanOptions output_options;
+  output_options.terms = false;
+  output_options.outputs = result.constrained;
+  model->output_plan_ = std::make_unique<exec::ExecutionPlan>(result.graph, output_options);
+  for (const exec::Plate& plate : model->plan_->plates()) {
+    model->num_plates_ += plate.count > 1 && !plate.is_jacobian ? 1 : 0;
+  }
+  model->stages_.push_back({"plan", watch.lap()});
+
+  for (const lower::LoweredVariable& v : result.variables) {
+    const auto first = result.constrained_names.begin() + v.constrained_offset;
+    model->variables_.push_back({v.name, v.type.all_dims(),
+                                 v.is_parameter ? VariableInfo::Block::kParameters
+                                                : VariableInfo::Block::kTransformedParameters,
+                                 {first, first + v.constrained_size}});
+  }
+  try {
+    const lower::GeneratedQuantities generated(*model->program_, result);
+    model->num_generated_ = static_cast<int64_t>(generated.names().size());
+    for (const std::string& column : generated.names()) {
+      const std::string name = variable_of(column);
+      if (model->variables_.empty() || model->variables_.back().name != name ||
+          model->variables_.back().block != VariableInfo::Block::kGeneratedQuantities) {
+        model->variables_.push_back({name, {}, VariableInfo::Block::kGeneratedQuantities, {}});
+      }
+      model->variables_.back().columns.push_back(column);
+    }
+  } catch (const lower::TraceError& error) {
+    sink.error(error.kind, error.span, error.message);
+    return nullptr;
+  }
+  return model;
+}
+
+void Model::evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient) const {
+  plan_->evaluate(points, value, gradient);
+}
+
+void Model::evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient,
+                     std::span<double> value_no_jacobian) const {
+  plan_->evaluate(points, value, gradient, value_no_jacobian);
+}
+
+void Model::constrain(LaneMatrix points, MutableLaneMatrix constrained) const {
+  output_plan_->evaluate_outputs(points, constrained);
+}
+
+Model::GenerateResult Model::generate(std::span<const double> constrained,
+                                      std::span<double> generated, int64_t num_draws, uint64_t seed,
+                                      int threads, const Context& context) const {
+  GenerateResult result;
+  if (num_generated_ == 0 || num_draws == 0) return result;
+  constexpr int64_t kBlock = 64;  // draws that one interpreter runs through
+  const int64_t blocks = (num_draws + kBlock - 1) / kBlock;
+  std::mutex mutex;
+  int64_t first_failed = num_draws;
+  numeric::ThreadPool pool(threads);
+  pool.parallel_for(blocks, [&](int64_t block) {
+    lower::GeneratedQuantities interpreter(*program_, *lowered_);
+    const int64_t end = std::min(num_draws, (block + 1) * kBlock);
+    for (int64_t i = block * kBlock; i < end; ++i) {
+      const auto in = constrained.subspan(static_cast<size_t>(i * num_constrained()),
+                                          static_cast<size_t>(num_constrained()));
+      const auto out = generated.subspan(static_cast<size_t>(i * num_generated_),
+                                         static_cast<size_t>(num_generated_));
+      if (context.cancelled()) {
+        std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
+        continue;
+      }
+      numeric::RandomStream random(seed, kGeneratedStream, static_cast<uint32_t>(i));
+      if (auto failure = interpreter.evaluate(in, random, out)) {
+        const std::lock_guard lock(mutex);
+        ++result.num_failed;
+        if (i < first_failed) {
+          first_failed = i;
+          result.first_failure = std::move(failure);
+        }
+      }
+    }
+  });
+  return result;
+}
+
+bool Model::unconstrain(const data::DataTable& values, std::span<double> theta_unc,
+                        std::vector<bool>& given, source::DiagnosticSink& sink) const {
+  return lower::unconstrain_parameters(*lowered_, values, theta_unc, given, sink);
+}
+
+std::vector<Rejection> Model::rejections() const {
+  const std::vector<int64_t> counts = plan_->rejections();
+  const auto& guards = lowered_->graph.guards();
+  std::vector<Rejection> result;
+  for (size_t g = 0; g < counts.size(); ++g) {
+    if (counts[g] == 0) continue;
+    if (g < guards.size()) {
+      result.push_back({guards[g].span, guard_message(guards[g]), counts[g]});
+    } else {
+      result.push_back({{}, "the log density is not finite", counts[g]});
+    }
+  }
+  return result;
+}
+
+}  // namespace vinci::model

@@ -1,0 +1,121 @@
+// Model: a program bound to data, ready to be evaluated. The product that inference and the user work with.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/context.h"
+#include "check/check.h"
+#include "data/data_table.h"
+#include "exec/plan.h"
+#include "graph/passes/passes.h"
+#include "lower/lower.h"
+#include "model/log_density.h"
+#include "source/diagnostic.h"
+
+namespace vinci::model {
+
+struct BuildOptions {
+  uint64_t seed = 1;              // of random numbers in transformed data
+  graph::PassOptions passes;
+  const Context* context = nullptr;  // cancels a long trace
+  std::ostream* messages = nullptr;  // where the program's print statements write; may be null
+};
+
+/// What the stages of building took, in order.
+struct BuildStage {
+  std::string name;
+  double seconds;
+};
+
+/// A parameter, transformed parameter or generated quantity as users know it.
+struct VariableInfo {
+  enum class Block : uint8_t { kParameters, kTransformedParameters, kGeneratedQuantities };
+  std::string name;
+  std::vector<int64_t> dims;
+  Block block;
+  std::vector<std::string> columns;  // of its elements, in CmdStan's order and form: `theta.1.2`
+};
+
+/// Why evaluations gave density zero.
+struct Rejection {
+  source::Span span;
+  std::string message;  // "scale of `normal` is not positive"
+  int64_t count;        // of lanes
+};
+
+class Model final : public LogDensity {
+ public:
+  /// Binds, traces, rewrites and plans. Reports to `sink`; null where there is an error. Cost: the trace, some 100 ns
+  /// per scalar operation of one pass over the program, and as much again for passes and plan.
+  static std::unique_ptr<Model> build(std::shared_ptr<const check::TypedProgram> program,
+                                      const data::DataTable& data, const BuildOptions& options,
+                                      source::DiagnosticSink& sink);
+
+  Index dim() const override { return static_cast<Index>(lowered_->num_unconstrained); }
+  void evaluate(LaneMatrix points, std::span<double> value,
+                MutableLaneMatrix gradient) const override;
+  /// The same, with the log density without the Jacobian of the constraint transforms.
+  void evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient,
+                std::span<double> value_no_jacobian) const;
+
+  /// Parameters and transformed parameters at unconstrained points: constrained[k][lane] in the order of
+  /// constrained_names().
+  void constrain(LaneMatrix points, MutableLaneMatrix constrained) const;
+  const std::vector<std::string>& constrained_names() const { return lowered_->constrained_names; }
+  const std::vector<std::string>& unconstrained_names() const {
+    return lowered_->unconstrained_names;
+  }
+
+  /// Parameters, transformed parameters, then generated quantities.
+  const std::vector<VariableInfo>& variables() const { return variables_; }
+  int64_t num_constrained() const { return static_cast<int64_t>(lowered_->constrained.size()); }
+  int64_t num_generated() const { return num_generated_; }
+
+  /// Runs the generated quantities block. constrained: [num_draws][num_constrained], generated: [num_draws]
+  /// [num_generated], both by draw. Draw i uses stream (seed, i): results do not depend on `threads`. Draws in which the
+  /// block fails are NaN; returns their number and the first failure.
+  struct GenerateResult {
+    int64_t num_failed = 0;
+    std::optional<lower::TraceError> first_failure;
+  };
+  GenerateResult generate(std::span<const double> constrained, std::span<double> generated,
+                          int64_t num_draws, uint64_t seed, int threads,
+                          const Context& context = {}) const;
+
+  /// Sets the coordinates of the parameters that `values` holds (see lower::unconstrain_parameters).
+  bool unconstrain(const data::DataTable& values, std::span<double> theta_unc,
+                   std::vector<bool>& given, source::DiagnosticSink& sink) const;
+
+  /// Addends of the log density as written, before passes fold them.
+  int64_t num_terms() const { return num_terms_; }
+  /// Groups of more than one term of the same form.
+  int64_t num_plates() const { return num_plates_; }
+  const std::vector<BuildStage>& stages() const { return stages_; }
+  const std::vector<graph::PassReport>& passes() const { return pass_reports_; }
+  /// Lanes that had density zero so far, by reason; reasons that did not occur are left out.
+  std::vector<Rejection> rejections() const;
+
+  const graph::Graph& graph() const { return lowered_->graph; }
+  const exec::ExecutionPlan& plan() const { return *plan_; }
+
+ private:
+  Model() = default;
+
+  std::shared_ptr<const check::TypedProgram> program_;
+  std::unique_ptr<lower::Lowered> lowered_;
+  std::unique_ptr<exec::ExecutionPlan> plan_;
+  std::unique_ptr<exec::ExecutionPlan> output_plan_;
+  std::vector<VariableInfo> variables_;
+  std::vector<BuildStage> stages_;
+  std::vector<graph::PassReport> pass_reports_;
+  int64_t num_generated_ = 0;
+  int64_t num_terms_ = 0;
+  int64_t num_plates_ = 0;
+};
+
+}  // namespace vinci::model
