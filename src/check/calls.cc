@@ -1,4 +1,5 @@
-// Calls: old names, where a call may stand, overloads of user and library functions, functions that take functions.
+// Calls: old names, where a call may stand, overloads of user and library functions, functions that
+// take functions.
 #include <algorithm>
 #include <utility>
 
@@ -13,7 +14,8 @@ using syntax::Function;
 
 namespace {
 
-/// The name under which a function is declared: `_lupdf` and `_lupmf` are other readings of `_lpdf`, `_lpmf`.
+/// The name under which a function is declared: `_lupdf` and `_lupmf` are other readings of
+/// `_lpdf`, `_lpmf`.
 std::string declared_name(const std::string& name) {
   switch (suffix_of(name)) {
     case Suffix::kLupdf:
@@ -37,7 +39,9 @@ std::vector<std::string_view> split_alternatives(std::string_view text) {
 
 size_t count_arguments(std::string_view signature) {
   const std::string_view arguments = signature.substr(0, signature.find('>'));
-  return arguments.empty() ? 0 : static_cast<size_t>(std::count(arguments.begin(), arguments.end(), ',')) + 1;
+  return arguments.empty()
+             ? 0
+             : static_cast<size_t>(std::count(arguments.begin(), arguments.end(), ',')) + 1;
 }
 
 Type result_type(std::string_view letters) {
@@ -83,7 +87,8 @@ std::string Checker::signature_text(const Function& function) const {
   return text + ") => " + to_string(function.return_type);
 }
 
-// ---- one call ---------------------------------------------------------------------------------------------------
+// ---- one call
+// ---------------------------------------------------------------------------------------------------
 
 void Checker::infer_call(ExprId id) {
   Expr& e = expr(id);
@@ -99,7 +104,8 @@ void Checker::infer_call(ExprId id) {
   check_call_place(e.name, suffix, name_span);
   check_bar(e, suffix);
   const bool user = find_functions(e.name) != nullptr;
-  if (suffix == Suffix::kLp || (suffix == Suffix::kRng && block_ != BlockKind::kTransformedData)) e.is_data = false;
+  if (suffix == Suffix::kLp || (suffix == Suffix::kRng && block_ != BlockKind::kTransformedData))
+    e.is_data = false;
   if (!user) {
     if (const HigherOrder* row = find_higher_order(e.name)) return infer_higher_order(e, *row);
     if (is_laplace_function(declared_name(e.name))) {
@@ -114,8 +120,8 @@ void Checker::infer_call(ExprId id) {
   for (ExprId arg : e.args) require_value(arg);
   const std::vector<Argument> arguments = arguments_of(e.args);
   e.target = user ? CallTarget::kUser : CallTarget::kLibrary;
-  const bool unresolved =
-      std::any_of(arguments.begin(), arguments.end(), [](const Argument& a) { return has_error(a.type); });
+  const bool unresolved = std::any_of(arguments.begin(), arguments.end(),
+                                      [](const Argument& a) { return has_error(a.type); });
   if (unresolved) return;  // already reported; a guess at the type might only mislead
 
   const std::optional<Resolution> found = resolve(e.name, arguments);
@@ -150,13 +156,14 @@ void Checker::warn_deprecated(Expr& e) {
     return;
   }
   sink_.warning(DiagnosticKind::kDeprecatedFunction, span,
-                quoted(e.name) + " is an older form of " + quoted(modern) + ", which takes vectors and any " +
-                    "further arguments");
+                quoted(e.name) + " is an older form of " + quoted(modern) +
+                    ", which takes vectors and any " + "further arguments");
 }
 
 void Checker::check_call_place(const std::string& name, Suffix suffix, Span span) {
   const auto in_suffix = [&](std::initializer_list<Suffix> allowed) {
-    return in_function() && std::find(allowed.begin(), allowed.end(), function_suffix_) != allowed.end();
+    return in_function() &&
+           std::find(allowed.begin(), allowed.end(), function_suffix_) != allowed.end();
   };
   const auto in_block = [&](std::initializer_list<BlockKind> allowed) {
     return !in_function() && std::find(allowed.begin(), allowed.end(), block_) != allowed.end();
@@ -168,24 +175,34 @@ void Checker::check_call_place(const std::string& name, Suffix suffix, Span span
           in_block({BlockKind::kTransformedData, BlockKind::kGeneratedQuantities})) {
         return;
       }
-      rule = "random numbers are drawn only in the transformed data and generated quantities blocks and in "
-             "functions that end in `_rng`";
+      rule =
+          "random numbers are drawn only in the transformed data and generated quantities blocks "
+          "and in "
+          "functions that end in `_rng`";
       break;
     case Suffix::kLp:
-      if (in_suffix({Suffix::kLp}) || in_block({BlockKind::kModel, BlockKind::kTransformedParameters})) return;
-      rule = "functions that end in `_lp` are called only in the transformed parameters and model blocks and in "
-             "functions that end in `_lp`";
+      if (in_suffix({Suffix::kLp}) ||
+          in_block({BlockKind::kModel, BlockKind::kTransformedParameters}))
+        return;
+      rule =
+          "functions that end in `_lp` are called only in the transformed parameters and model "
+          "blocks and in "
+          "functions that end in `_lp`";
       break;
     case Suffix::kJacobian:
       if (in_suffix({Suffix::kJacobian}) || in_block({BlockKind::kTransformedParameters})) return;
-      rule = "functions that end in `_jacobian` are called only in the transformed parameters block and in "
-             "functions that end in `_jacobian`";
+      rule =
+          "functions that end in `_jacobian` are called only in the transformed parameters block "
+          "and in "
+          "functions that end in `_jacobian`";
       break;
     case Suffix::kLupdf:
     case Suffix::kLupmf:
       if (in_suffix({Suffix::kLpdf, Suffix::kLpmf}) || in_block({BlockKind::kModel})) return;
-      rule = "unnormalised densities are called only in the model block and in functions that end in `_lpdf` or "
-             "`_lpmf`";
+      rule =
+          "unnormalised densities are called only in the model block and in functions that end in "
+          "`_lpdf` or "
+          "`_lpmf`";
       break;
     default:
       return;
@@ -199,19 +216,22 @@ void Checker::check_bar(Expr& e, Suffix suffix) {
     if (e.conditional || e.args.size() < 2) return;
     e.conditional = true;
     sink_.warning(DiagnosticKind::kDeprecatedSyntax, span,
-                  "the outcome of " + quoted(e.name) + " is followed by a comma; the modern form is `" + e.name +
+                  "the outcome of " + quoted(e.name) +
+                      " is followed by a comma; the modern form is `" + e.name +
                       "(outcome | ...)`");
   } else if (e.conditional) {
     error(DiagnosticKind::kSyntax, span,
-          "the arguments of " + quoted(e.name) + " are separated by `|`; only densities and cumulative " +
+          "the arguments of " + quoted(e.name) +
+              " are separated by `|`; only densities and cumulative " +
               "distribution functions (`_lpdf`, `_lpmf`, `_cdf`, ...) take it");
   }
 }
 
-// ---- overloads --------------------------------------------------------------------------------------------------
+// ---- overloads
+// --------------------------------------------------------------------------------------------------
 
-std::optional<Checker::Resolution> Checker::resolve_user(const std::vector<FunctionId>& overloads,
-                                                         std::span<const Argument> arguments) const {
+std::optional<Checker::Resolution> Checker::resolve_user(
+    const std::vector<FunctionId>& overloads, std::span<const Argument> arguments) const {
   std::optional<Resolution> best;
   int best_cost = 0;
   for (FunctionId id : overloads) {
@@ -245,22 +265,25 @@ std::optional<Checker::Resolution> Checker::resolve(const std::string& name,
   return Resolution{CallTarget::kLibrary, {}, match.return_type, false, match.promoted};
 }
 
-// ---- faults -----------------------------------------------------------------------------------------------------
+// ---- faults
+// -----------------------------------------------------------------------------------------------------
 
 void Checker::report_unknown_function(const Call& call) {
   if (find_variable(call.shown) != nullptr && !call.tilde) {
-    error(DiagnosticKind::kUnknownFunction, call.name_span, quoted(call.shown) + " is a variable, not a function")
+    error(DiagnosticKind::kUnknownFunction, call.name_span,
+          quoted(call.shown) + " is a variable, not a function")
         .with_hint("elements are written with brackets: `" + call.shown + "[...]`");
     return;
   }
-  source::Diagnostic& diagnostic =
-      error(DiagnosticKind::kUnknownFunction, call.name_span,
-            std::string("there is no ") + (call.tilde ? "density " : "function ") + quoted(call.shown));
+  source::Diagnostic& diagnostic = error(
+      DiagnosticKind::kUnknownFunction, call.name_span,
+      std::string("there is no ") + (call.tilde ? "density " : "function ") + quoted(call.shown));
   source::NearestName nearest(call.shown);
   if (call.tilde) {
     const Suffix suffix = suffix_of(call.shown);
     const std::string base(without_suffix(call.shown));
-    if (suffix != Suffix::kNone && (is_library_density(base) || find_functions(call.shown) != nullptr)) {
+    if (suffix != Suffix::kNone &&
+        (is_library_density(base) || find_functions(call.shown) != nullptr)) {
       diagnostic.with_hint("write the density without its suffix: `~ " + base + "(...)`");
       return;
     }
@@ -272,7 +295,8 @@ void Checker::report_unknown_function(const Call& call) {
     if (is_library_density(call.shown) || find_functions(call.shown + "_lpdf") != nullptr ||
         find_functions(call.shown + "_lpmf") != nullptr) {
       const bool density = is_function_name(call.shown + "_lpdf");
-      diagnostic.with_hint("did you mean " + quoted(call.shown + (density ? "_lpdf" : "_lpmf")) + "?");
+      diagnostic.with_hint("did you mean " + quoted(call.shown + (density ? "_lpdf" : "_lpmf")) +
+                           "?");
       return;
     }
     for (const std::string& name : library_names()) nearest.consider(name);
@@ -318,7 +342,8 @@ void Checker::report_mismatch(const Call& call) {
   }
   source::Diagnostic& diagnostic = error(kind, span, std::move(message));
   if (kind == DiagnosticKind::kDataOnly) return;
-  for (const std::string& candidate : match.candidates) diagnostic.note({}, "candidate: " + candidate);
+  for (const std::string& candidate : match.candidates)
+    diagnostic.note({}, "candidate: " + candidate);
 }
 
 void Checker::report_user_mismatch(const Call& call, const std::vector<FunctionId>& overloads,
@@ -343,7 +368,8 @@ void Checker::report_user_mismatch(const Call& call, const std::vector<FunctionI
     furthest = i;
     data_only = must_be_data;
     const std::string text = quoted(function.arguments[static_cast<size_t>(i)].type);
-    if (std::find(expected.begin(), expected.end(), text) == expected.end()) expected.push_back(text);
+    if (std::find(expected.begin(), expected.end(), text) == expected.end())
+      expected.push_back(text);
   }
   source::Diagnostic* diagnostic = nullptr;
   if (furthest < 0) {
@@ -353,10 +379,12 @@ void Checker::report_user_mismatch(const Call& call, const std::vector<FunctionI
       if (counts.find(count) == std::string::npos) counts += (counts.empty() ? "" : " or ") + count;
     }
     diagnostic = &error(DiagnosticKind::kArgumentCount, call.name_span,
-                        quoted(call.shown) + " has " + plural(arguments.size(), "argument") + "; expected " + counts);
+                        quoted(call.shown) + " has " + plural(arguments.size(), "argument") +
+                            "; expected " + counts);
   } else if (data_only) {
-    diagnostic = &error(DiagnosticKind::kDataOnly, expr(call.args[static_cast<size_t>(furthest)]).span,
-                        argument_name(call, furthest) + " may depend on parameters; it must be data");
+    diagnostic =
+        &error(DiagnosticKind::kDataOnly, expr(call.args[static_cast<size_t>(furthest)]).span,
+               argument_name(call, furthest) + " may depend on parameters; it must be data");
   } else {
     std::string list;
     for (size_t i = 0; i < expected.size(); ++i) {
@@ -373,20 +401,24 @@ void Checker::report_user_mismatch(const Call& call, const std::vector<FunctionI
   }
 }
 
-// ---- functions that take functions ------------------------------------------------------------------------------
+// ---- functions that take functions
+// ------------------------------------------------------------------------------
 
 std::optional<int> Checker::callback_cost(const Function& callback, const HigherOrder& row,
-                                          std::string_view fixed, std::span<const ExprId> given) const {
+                                          std::string_view fixed,
+                                          std::span<const ExprId> given) const {
   const std::span<const ExprId> forwarded = given.subspan(count_arguments(fixed));
   const size_t own = count_arguments(row.callback);
   if (callback.arguments.size() != own + forwarded.size()) return std::nullopt;
-  if (callback.return_type != result_type(row.callback.substr(row.callback.find('>') + 1))) return std::nullopt;
+  if (callback.return_type != result_type(row.callback.substr(row.callback.find('>') + 1)))
+    return std::nullopt;
   std::vector<Argument> types;
   for (size_t i = 0; i < own; ++i) types.push_back({callback.arguments[i].type, true});
   const SignatureMatch match = match_signature(row.callback, types);
   if (match.argument != -1 || match.promoted) return std::nullopt;
   // Together with the arguments: a `T` of the callback is the `T` of what it is given.
-  const std::vector<Argument> fixed_arguments = arguments_of(given.subspan(0, count_arguments(fixed)));
+  const std::vector<Argument> fixed_arguments =
+      arguments_of(given.subspan(0, count_arguments(fixed)));
   types.insert(types.end(), fixed_arguments.begin(), fixed_arguments.end());
   std::string whole(row.callback.substr(0, row.callback.find('>')));
   whole += ',';
@@ -404,7 +436,8 @@ std::optional<int> Checker::callback_cost(const Function& callback, const Higher
 }
 
 std::string_view Checker::check_fixed_arguments(Expr& e, const HigherOrder& row) {
-  if (e.name.starts_with("reduce_sum") && e.args.size() > 1) {  // slices are of what can be cut and copied
+  if (e.name.starts_with("reduce_sum") &&
+      e.args.size() > 1) {  // slices are of what can be cut and copied
     const Type type = expr(e.args[1]).type;
     const bool sliceable = type.base == BaseType::kInt || type.base == BaseType::kReal ||
                            type.base == BaseType::kVector || type.base == BaseType::kRowVector ||
@@ -426,18 +459,23 @@ std::string_view Checker::check_fixed_arguments(Expr& e, const HigherOrder& row)
   if (chosen.empty()) {
     error(DiagnosticKind::kArgumentCount, e.name_span.valid() ? e.name_span : e.span,
           quoted(e.name) + " has " + plural(e.args.size(), "argument") + "; expected " +
-              (row.variadic ? "at least " : "") + std::to_string(count_arguments(alternatives.front()) + 1) +
-              (alternatives.size() > 1 ? " or " + std::to_string(count_arguments(alternatives.back()) + 1) : ""));
+              (row.variadic ? "at least " : "") +
+              std::to_string(count_arguments(alternatives.front()) + 1) +
+              (alternatives.size() > 1
+                   ? " or " + std::to_string(count_arguments(alternatives.back()) + 1)
+                   : ""));
     return {};
   }
   const std::vector<Argument> arguments = arguments_of(given.subspan(0, count_arguments(chosen)));
-  const SignatureMatch match = match_signature(std::string(chosen) + ">" + std::string(row.result), arguments);
+  const SignatureMatch match =
+      match_signature(std::string(chosen) + ">" + std::string(row.result), arguments);
   if (match.argument == -1) return chosen;
   const auto index = static_cast<size_t>(match.argument);
   const Call call{e.name, e.name, e.name_span, e.span, e.args, false};
   const std::string name = argument_name(call, match.argument + 1);
   if (match.data_only) {
-    error(DiagnosticKind::kDataOnly, expr(given[index]).span, name + " may depend on parameters; it must be data");
+    error(DiagnosticKind::kDataOnly, expr(given[index]).span,
+          name + " may depend on parameters; it must be data");
   } else {
     error(DiagnosticKind::kArgumentType, expr(given[index]).span,
           name + " has type " + quoted(arguments[index].type) + "; expected " +
@@ -465,7 +503,8 @@ void Checker::infer_higher_order(Expr& e, const HigherOrder& row) {
   if (e.args.empty() || !is_function(e.args[0])) {
     if (!e.args.empty() && expr(e.args[0]).type.is_error()) return;
     error(DiagnosticKind::kArgumentType, e.args.empty() ? e.span : expr(e.args[0]).span,
-          "argument 1 of " + quoted(e.name) + " is not a function; expected the name of a user function");
+          "argument 1 of " + quoted(e.name) +
+              " is not a function; expected the name of a user function");
     return;
   }
   const bool any_error = std::any_of(e.args.begin() + 1, e.args.end(),
@@ -477,8 +516,8 @@ void Checker::infer_higher_order(Expr& e, const HigherOrder& row) {
   const std::vector<FunctionId>* overloads = find_functions(callback.name);
   if (overloads == nullptr) {
     error(DiagnosticKind::kNotCovered, callback.span,
-          quoted(callback.name) + " is a library function; wrap it in a user function to give it to " +
-              quoted(e.name));
+          quoted(callback.name) +
+              " is a library function; wrap it in a user function to give it to " + quoted(e.name));
     return;
   }
   const std::span<const ExprId> given = std::span<const ExprId>(e.args).subspan(1);
@@ -494,7 +533,8 @@ void Checker::infer_higher_order(Expr& e, const HigherOrder& row) {
   }
   if (num_least > 1) {
     error(DiagnosticKind::kAmbiguousCall, callback.span,
-          "several overloads of " + quoted(callback.name) + " fit " + quoted(e.name) + " equally well");
+          "several overloads of " + quoted(callback.name) + " fit " + quoted(e.name) +
+              " equally well");
     return;
   }
   if (num_least == 1) {
@@ -507,12 +547,13 @@ void Checker::infer_higher_order(Expr& e, const HigherOrder& row) {
   for (size_t i = 0; i < count_arguments(row.callback); ++i) {
     expected += (i == 0 ? "" : ", ") + expected_text(row.callback, static_cast<int>(i));
   }
-  for (ExprId id : given.subspan(count_arguments(fixed))) expected += ", " + to_string(expr(id).type);
+  for (ExprId id : given.subspan(count_arguments(fixed)))
+    expected += ", " + to_string(expr(id).type);
   const Type returned = result_type(row.callback.substr(row.callback.find('>') + 1));
   source::Diagnostic& diagnostic =
       error(DiagnosticKind::kArgumentType, callback.span,
-            quoted(callback.name) + " does not fit " + quoted(e.name) + "; expected a function `(" + expected +
-                ") => " + to_string(returned) + "`");
+            quoted(callback.name) + " does not fit " + quoted(e.name) + "; expected a function `(" +
+                expected + ") => " + to_string(returned) + "`");
   for (size_t i = 0; i < overloads->size() && i < 5; ++i) {
     const Function& function = program_.functions[(*overloads)[i]];
     diagnostic.note(function.name_span, "declared here: " + signature_text(function));

@@ -1,5 +1,6 @@
 // The type checker: from a parsed program to a TypedProgram, or diagnostics.
-// Neighbours: syntax/ast.h (what comes in), library.h (the functions of the language), lower/ (who uses the result).
+// Neighbours: syntax/ast.h (what comes in), library.h (the functions of the language), lower/ (who
+// uses the result).
 #pragma once
 
 #include <optional>
@@ -10,8 +11,9 @@
 
 namespace vinci::check {
 
-/// A program that keeps all rules of the language. Every field of the tree marked "check" is filled:
-/// types and `is_data` of all expressions, the variables store, call targets, user function ids.
+/// A program that keeps all rules of the language. Every field of the tree marked "check" is
+/// filled: types and `is_data` of all expressions, the variables store, call targets, user function
+/// ids.
 ///
 /// Laws:
 /// 1. No expression has type kError, kVoid (except the call of a kCall statement) or kFunction

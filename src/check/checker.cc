@@ -56,7 +56,8 @@ void Checker::run() {
   for (int i = 1; i < syntax::kNumBlocks; ++i) check_block(static_cast<BlockKind>(i));
 }
 
-// ---- names ------------------------------------------------------------------------------------------------------
+// ---- names
+// ------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -78,13 +79,17 @@ const Variable* Checker::find_variable(const std::string& name) const {
 
 void Checker::check_new_name(const std::string& name, Span span) {
   const Suffix suffix = suffix_of(name);
-  if (std::find(std::begin(kReservedNames), std::end(kReservedNames), name) != std::end(kReservedNames)) {
-    error(DiagnosticKind::kReservedWord, span, quoted(name) + " is a reserved word; it cannot be declared");
+  if (std::find(std::begin(kReservedNames), std::end(kReservedNames), name) !=
+      std::end(kReservedNames)) {
+    error(DiagnosticKind::kReservedWord, span,
+          quoted(name) + " is a reserved word; it cannot be declared");
   } else if (name.ends_with("__")) {
-    error(DiagnosticKind::kReservedWord, span, quoted(name) + " ends with `__`; such names are reserved");
+    error(DiagnosticKind::kReservedWord, span,
+          quoted(name) + " ends with `__`; such names are reserved");
   } else if (suffix == Suffix::kLupdf || suffix == Suffix::kLupmf) {
     error(DiagnosticKind::kReservedWord, span,
-          quoted(name) + " ends with `_lupdf` or `_lupmf`; such names follow from `_lpdf` and `_lpmf`");
+          quoted(name) +
+              " ends with `_lupdf` or `_lupmf`; such names follow from `_lpdf` and `_lpmf`");
   }
 }
 
@@ -96,7 +101,8 @@ VariableId Checker::declare(Variable variable) {
     const Span where = other->span;
     error(DiagnosticKind::kRedeclared, span, quoted(name) + " is already declared")
         .note(where, "first declared here");
-    // The newer declaration is what later statements were written for, unless it hides a global for good.
+    // The newer declaration is what later statements were written for, unless it hides a global for
+    // good.
     const VariableId id = program_.variables.add(std::move(variable));
     if (std::find(scope_->begin(), scope_->end(), name) != scope_->end()) visible_[name] = id;
     return id;
@@ -113,7 +119,8 @@ VariableId Checker::declare(Variable variable) {
   return id;
 }
 
-// ---- functions --------------------------------------------------------------------------------------------------
+// ---- functions
+// --------------------------------------------------------------------------------------------------
 
 void Checker::register_functions() {
   for (int32_t i = 0; i < program_.functions.size(); ++i) register_function(FunctionId{i});
@@ -136,16 +143,17 @@ void Checker::register_function(FunctionId id) {
   for (FunctionId& other_id : overloads) {
     const Function& other = program_.functions[other_id];
     if (!same_arguments(function, other)) continue;
-    const bool same_data = std::equal(
-        function.arguments.begin(), function.arguments.end(), other.arguments.begin(),
-        [](const auto& x, const auto& y) { return x.is_data == y.is_data; });
+    const bool same_data =
+        std::equal(function.arguments.begin(), function.arguments.end(), other.arguments.begin(),
+                   [](const auto& x, const auto& y) { return x.is_data == y.is_data; });
     if (function.return_type != other.return_type) {
       error(DiagnosticKind::kRedeclared, function.name_span,
             quoted(function.name) + " differs from its other declaration in the return type only")
           .note(other.name_span, "it returns " + quoted(other.return_type) + " here");
     } else if (!same_data) {
       error(DiagnosticKind::kRedeclared, function.name_span,
-            quoted(function.name) + " differs from its other declaration in which arguments are `data`")
+            quoted(function.name) +
+                " differs from its other declaration in which arguments are `data`")
           .note(other.name_span, "declared here");
     } else if (!function.body.valid() || other.body.valid()) {
       error(DiagnosticKind::kRedeclared, function.name_span,
@@ -164,7 +172,8 @@ void Checker::check_signature(const Function& function, Suffix suffix) {
   const bool density = takes_bar(suffix);
   if (density && function.return_type != Type::scalar(syntax::BaseType::kReal)) {
     error(DiagnosticKind::kTypeMismatch, function.name_span,
-          name + " returns " + quoted(function.return_type) + "; functions with this suffix return `real`");
+          name + " returns " + quoted(function.return_type) +
+              "; functions with this suffix return `real`");
   }
   if (suffix == Suffix::kRng && function.return_type.base == syntax::BaseType::kVoid) {
     error(DiagnosticKind::kTypeMismatch, function.name_span,
@@ -276,7 +285,8 @@ bool Checker::never_completes(StmtId id) const {
   }
 }
 
-// ---- blocks -----------------------------------------------------------------------------------------------------
+// ---- blocks
+// -----------------------------------------------------------------------------------------------------
 
 void Checker::check_block(BlockKind block) {
   block_ = block;

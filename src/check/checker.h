@@ -1,4 +1,5 @@
-// The checker's state and its methods, shared by the .cc files of this folder; check.h is what others use.
+// The checker's state and its methods, shared by the .cc files of this folder; check.h is what
+// others use.
 #pragma once
 
 #include <optional>
@@ -39,7 +40,8 @@ std::string quoted(const Type& type);
 
 class Checker {
  public:
-  Checker(syntax::Program& program, source::DiagnosticSink& sink) : program_(program), sink_(sink) {}
+  Checker(syntax::Program& program, source::DiagnosticSink& sink)
+      : program_(program), sink_(sink) {}
   void run();
 
  private:
@@ -140,11 +142,13 @@ class Checker {
   void check_call_place(const std::string& name, Suffix suffix, Span span);
   void check_bar(Expr& expr, Suffix suffix);
   std::vector<Argument> arguments_of(std::span<const ExprId> args) const;
-  /// May stand where only data may: see Expr::is_data; ints and what generated quantities hold may too.
+  /// May stand where only data may: see Expr::is_data; ints and what generated quantities hold may
+  /// too.
   bool may_be_data(const Expr& expr) const;
   bool is_function_name(const std::string& name) const;
   const std::vector<FunctionId>* find_functions(const std::string& name) const;
-  std::optional<Resolution> resolve(const std::string& name, std::span<const Argument> arguments) const;
+  std::optional<Resolution> resolve(const std::string& name,
+                                    std::span<const Argument> arguments) const;
   std::optional<Resolution> resolve_user(const std::vector<FunctionId>& overloads,
                                          std::span<const Argument> arguments) const;
   void report_unknown_function(const Call& call);
@@ -177,7 +181,8 @@ class Checker {
   source::DiagnosticSink& sink_;
   std::unordered_map<std::string, VariableId> visible_;
   std::vector<std::string>* scope_ = nullptr;  // names of the innermost scope
-  std::unordered_map<std::string, std::vector<FunctionId>> functions_;  // one id per signature, with body
+  std::unordered_map<std::string, std::vector<FunctionId>>
+      functions_;                  // one id per signature, with body
   std::set<std::string> unknown_;  // names already reported
   BlockKind block_ = BlockKind::kFunctions;
   const syntax::Function* function_ = nullptr;  // whose body is being checked

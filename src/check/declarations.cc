@@ -33,7 +33,8 @@ void Checker::check_declaration(StmtId id) {
   variable.type = unsized_type;
   variable.role = global ? Variable::Role::kGlobal : Variable::Role::kLocal;
   variable.block = block_;
-  variable.is_data = !in_function() && (block_ == BlockKind::kData || block_ == BlockKind::kTransformedData);
+  variable.is_data =
+      !in_function() && (block_ == BlockKind::kData || block_ == BlockKind::kTransformedData);
   variable.span = stmt(id).name_span.valid() ? stmt(id).name_span : stmt(id).span;
   variable.declaration = id;
   const VariableId declared = declare(std::move(variable));
@@ -64,7 +65,8 @@ void Checker::check_declaration_place(const Stmt& statement) {
   } else {
     error(DiagnosticKind::kNotAllowedHere, statement.span,
           quoted(statement.name) + " has type " + quoted(type.unsized()) +
-              "; parameters are real (discrete ones would need finite bounds, `int<lower=..., upper=...>`)");
+              "; parameters are real (discrete ones would need finite bounds, `int<lower=..., "
+              "upper=...>`)");
   }
 }
 
@@ -81,7 +83,8 @@ void Checker::check_size(ExprId size, const std::string& name, bool global) {
   const Expr& checked = expr(size);
   if (global && !checked.is_data && !checked.type.is_error()) {
     error(DiagnosticKind::kDataOnly, checked.span,
-          "a size of " + quoted(name) + " is not data; sizes of block variables depend on data and " +
+          "a size of " + quoted(name) +
+              " is not data; sizes of block variables depend on data and " +
               "transformed data only");
   }
 }
@@ -100,7 +103,8 @@ void Checker::check_constraint(const SizedType& type, const std::string& name, b
     return;
   }
   const bool complex = type.base == BaseType::kComplex || type.base == BaseType::kComplexVector ||
-                       type.base == BaseType::kComplexRowVector || type.base == BaseType::kComplexMatrix;
+                       type.base == BaseType::kComplexRowVector ||
+                       type.base == BaseType::kComplexMatrix;
   if (complex) {
     error(DiagnosticKind::kTypeMismatch, type.span,
           quoted(name) + " is complex and has a constraint; complex variables have none");
@@ -120,7 +124,8 @@ void Checker::check_bound(ExprId bound, const SizedType& type, const char* what)
   if (converts(found, scalar) || converts(found, element) || converts(found, whole)) return;
   const std::string alternative = whole == scalar ? "" : " or " + quoted(whole);
   error(DiagnosticKind::kTypeMismatch, expr(bound).span,
-        std::string("the ") + what + " has type " + quoted(found) + "; expected " + quoted(scalar) + alternative);
+        std::string("the ") + what + " has type " + quoted(found) + "; expected " + quoted(scalar) +
+            alternative);
 }
 
 }  // namespace vinci::check

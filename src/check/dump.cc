@@ -21,7 +21,8 @@ class Dumper {
   explicit Dumper(const Program& program) : program_(program) {}
 
   std::string run() {
-    for (int32_t i = 0; i < program_.functions.size(); ++i) function(program_.functions[syntax::FunctionId{i}]);
+    for (int32_t i = 0; i < program_.functions.size(); ++i)
+      function(program_.functions[syntax::FunctionId{i}]);
     for (int i = 1; i < syntax::kNumBlocks; ++i) {
       const syntax::Block& block = program_.blocks[i];
       if (!block.present) continue;
@@ -42,15 +43,17 @@ class Dumper {
     std::string head = "function " + f.name + "(";
     for (size_t i = 0; i < f.arguments.size(); ++i) {
       const syntax::FunctionArgument& argument = f.arguments[i];
-      head += (i > 0 ? ", " : "") + std::string(argument.is_data ? "data " : "") + to_string(argument.type) + " " +
-              argument.name;
+      head += (i > 0 ? ", " : "") + std::string(argument.is_data ? "data " : "") +
+              to_string(argument.type) + " " + argument.name;
     }
     line(0, head + ") : " + to_string(f.return_type) + (f.body.valid() ? "" : " (declared)"));
     if (f.body.valid()) statement(f.body, 1);
   }
 
   static std::string target_text(CallTarget target) {
-    return target == CallTarget::kUser ? "user" : target == CallTarget::kLibrary ? "library" : "unresolved";
+    return target == CallTarget::kUser      ? "user"
+           : target == CallTarget::kLibrary ? "library"
+                                            : "unresolved";
   }
 
   std::string describe(const Expr& e) const {
@@ -151,7 +154,8 @@ class Dumper {
         if (index->high.valid()) stack.emplace_back(index->high, at + 1);
         if (index->low.valid()) stack.emplace_back(index->low, at + 1);
       }
-      for (auto arg = e.args.rbegin(); arg != e.args.rend(); ++arg) stack.emplace_back(*arg, at + 1);
+      for (auto arg = e.args.rbegin(); arg != e.args.rend(); ++arg)
+        stack.emplace_back(*arg, at + 1);
     }
   }
 

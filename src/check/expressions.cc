@@ -17,11 +17,16 @@ constexpr int kMaxTypeDimensions = 32;
 /// The library functions that give an operator its meaning, in the order they are tried.
 std::span<const std::string_view> operator_functions(Operator op) {
   static constexpr std::string_view kNames[][2] = {
-      {"add", ""},         {"subtract", ""},    {"multiply", ""},     {"mdivide_right", "divide"},
-      {"modulus", ""},     {"mdivide_left", ""}, {"elt_multiply", ""}, {"elt_divide", ""},
-      {"pow", ""},         {"logical_or", ""},  {"logical_and", ""},  {"logical_eq", ""},
-      {"logical_neq", ""}, {"logical_lt", ""},  {"logical_lte", ""},  {"logical_gt", ""},
-      {"logical_gte", ""}, {"logical_negation", ""}, {"minus", ""},   {"plus", ""},
+      {"add", ""},          {"subtract", ""},
+      {"multiply", ""},     {"mdivide_right", "divide"},
+      {"modulus", ""},      {"mdivide_left", ""},
+      {"elt_multiply", ""}, {"elt_divide", ""},
+      {"pow", ""},          {"logical_or", ""},
+      {"logical_and", ""},  {"logical_eq", ""},
+      {"logical_neq", ""},  {"logical_lt", ""},
+      {"logical_lte", ""},  {"logical_gt", ""},
+      {"logical_gte", ""},  {"logical_negation", ""},
+      {"minus", ""},        {"plus", ""},
       {"transpose", ""},
   };
   const auto row = [](int i) {
@@ -112,7 +117,8 @@ std::optional<Type> scalar_type(Operator op, const Type& left, const Type& right
 }
 
 bool is_vector_like(const Type& type) {
-  return type.array_depth == 0 && (type.base == BaseType::kVector || type.base == BaseType::kRowVector);
+  return type.array_depth == 0 &&
+         (type.base == BaseType::kVector || type.base == BaseType::kRowVector);
 }
 
 }  // namespace
@@ -169,11 +175,13 @@ std::string_view operator_text(Operator op) {
   return "";
 }
 
-// ---- walking ----------------------------------------------------------------------------------------------------
+// ---- walking
+// ----------------------------------------------------------------------------------------------------
 
 bool Checker::names_function(ExprId id) const {
   const Expr& e = expr(id);
-  return e.kind == Expr::Kind::kVariable && find_variable(e.name) == nullptr && is_function_name(e.name);
+  return e.kind == Expr::Kind::kVariable && find_variable(e.name) == nullptr &&
+         is_function_name(e.name);
 }
 
 void Checker::push_children(ExprId id, std::vector<std::pair<ExprId, bool>>& stack) {
@@ -228,7 +236,8 @@ void Checker::require_value(ExprId id) {
     error(DiagnosticKind::kTypeMismatch, e.span,
           quoted(e.name) + " is a function; a value is expected here");
   } else if (e.type.base == BaseType::kVoid) {
-    error(DiagnosticKind::kTypeMismatch, e.span, quoted(e.name) + " returns nothing; a value is expected here");
+    error(DiagnosticKind::kTypeMismatch, e.span,
+          quoted(e.name) + " returns nothing; a value is expected here");
   } else {
     return;
   }
@@ -245,7 +254,8 @@ void Checker::infer(ExprId id) {
     if (index.high.valid()) require_value(index.high);
   }
   e.is_data = true;
-  for (ExprId child : e.args) e.is_data &= expr(child).is_data || expr(child).type.base == BaseType::kFunction;
+  for (ExprId child : e.args)
+    e.is_data &= expr(child).is_data || expr(child).type.base == BaseType::kFunction;
   for (const IndexExpr& index : e.indices) {
     if (index.low.valid()) e.is_data &= expr(index.low).is_data;
     if (index.high.valid()) e.is_data &= expr(index.high).is_data;
@@ -296,7 +306,8 @@ void Checker::infer(ExprId id) {
   }
 }
 
-// ---- one kind after the other -----------------------------------------------------------------------------------
+// ---- one kind after the other
+// -----------------------------------------------------------------------------------
 
 void Checker::infer_variable(Expr& e) {
   const auto it = visible_.find(e.name);
@@ -310,11 +321,13 @@ void Checker::infer_variable(Expr& e) {
   e.type = {};
   e.is_data = false;
   if (e.name == declaring_) {
-    error(DiagnosticKind::kUnknownIdentifier, e.span, quoted(e.name) + " is used in its own definition");
+    error(DiagnosticKind::kUnknownIdentifier, e.span,
+          quoted(e.name) + " is used in its own definition");
     return;
   }
   if (is_function_name(e.name)) {
-    error(DiagnosticKind::kTypeMismatch, e.span, quoted(e.name) + " is a function; a value is expected here")
+    error(DiagnosticKind::kTypeMismatch, e.span,
+          quoted(e.name) + " is a function; a value is expected here")
         .with_hint("call it: `" + e.name + "(...)`");
     return;
   }
@@ -337,9 +350,9 @@ std::optional<Type> Checker::binary_type(Operator op, const Type& left, const Ty
 }
 
 void Checker::report_operands(Operator op, Span span, const Type& left, const Type& right) {
-  source::Diagnostic& diagnostic =
-      error(DiagnosticKind::kOperandType, span,
-            quoted(operator_text(op)) + " is not defined for " + quoted(left) + " and " + quoted(right));
+  source::Diagnostic& diagnostic = error(
+      DiagnosticKind::kOperandType, span,
+      quoted(operator_text(op)) + " is not defined for " + quoted(left) + " and " + quoted(right));
   if (is_vector_like(left) && left == right && op == Operator::kMultiply) {
     diagnostic.with_hint("use `.*` for the product of elements, or transpose one side with `'`");
   } else if (is_vector_like(left) && left == right && op == Operator::kDivide) {
@@ -386,12 +399,14 @@ void Checker::infer_binary(Expr& e) {
   if (!type) return report_operands(e.op, e.span, left.type, right.type);
   e.type = std::move(*type);
   if (e.op == Operator::kDivide && left.kind == Expr::Kind::kIntLiteral &&
-      right.kind == Expr::Kind::kIntLiteral && right.integer != 0 && left.integer % right.integer != 0) {
+      right.kind == Expr::Kind::kIntLiteral && right.integer != 0 &&
+      left.integer % right.integer != 0) {
     const std::string numerator = std::to_string(left.integer);
     const std::string denominator = std::to_string(right.integer);
-    sink_.warning(DiagnosticKind::kIntegerDivision, e.span,
-                  "`" + numerator + " / " + denominator + "` divides integers and gives " +
-                      std::to_string(left.integer / right.integer))
+    sink_
+        .warning(DiagnosticKind::kIntegerDivision, e.span,
+                 "`" + numerator + " / " + denominator + "` divides integers and gives " +
+                     std::to_string(left.integer / right.integer))
         .with_hint("write `" + numerator + ".0 / " + denominator + "` for a real quotient");
   }
 }
@@ -407,7 +422,8 @@ void Checker::infer_ternary(Expr& e) {
   std::optional<Type> type = common_type(yes, no);
   if (!type) {
     error(DiagnosticKind::kTypeMismatch, e.span,
-          "the two values have types " + quoted(yes) + " and " + quoted(no) + "; expected the same type");
+          "the two values have types " + quoted(yes) + " and " + quoted(no) +
+              "; expected the same type");
   }
   e.type = type.value_or(Type{});
 }
@@ -429,8 +445,8 @@ void Checker::infer_indexed(Expr& e) {
       } else if (!is_int(type)) {
         good = false;
         error(DiagnosticKind::kIndexType, expr(part).span,
-              std::string(multi ? "a bound of an index range" : "an index") + " has type " + quoted(type) +
-                  "; expected `int`" + (multi ? "" : " or `array[] int`"));
+              std::string(multi ? "a bound of an index range" : "an index") + " has type " +
+                  quoted(type) + "; expected `int`" + (multi ? "" : " or `array[] int`"));
       }
     }
     if (base.is_error()) continue;
@@ -450,7 +466,8 @@ void Checker::infer_indexed(Expr& e) {
 void Checker::infer_array(Expr& e) {
   e.type = {};
   if (e.args.empty()) {
-    error(DiagnosticKind::kTypeMismatch, e.span, "`{}` has no elements; an array expression needs one at least")
+    error(DiagnosticKind::kTypeMismatch, e.span,
+          "`{}` has no elements; an array expression needs one at least")
         .with_hint("declare an array of size 0 instead");
     return;
   }
@@ -532,8 +549,9 @@ void Checker::infer_projection(Expr& e) {
 void Checker::infer_target(Expr& e) {
   e.type = Type::scalar(BaseType::kReal);
   e.is_data = false;
-  const bool allowed = in_function() ? function_suffix_ == Suffix::kLp
-                                     : block_ == BlockKind::kModel || block_ == BlockKind::kTransformedParameters;
+  const bool allowed =
+      in_function() ? function_suffix_ == Suffix::kLp
+                    : block_ == BlockKind::kModel || block_ == BlockKind::kTransformedParameters;
   if (allowed) return;
   error(DiagnosticKind::kNotAllowedHere, e.span,
         "`target()` stands only in the model block and in functions that end in `_lp`");

@@ -14,7 +14,8 @@ using syntax::Type;
 
 namespace {
 
-// ---- the table --------------------------------------------------------------------------------------------------
+// ---- the table
+// --------------------------------------------------------------------------------------------------
 
 enum DensityKind : uint8_t { kPdf, kPmf };
 enum DensityMore : uint8_t { kPlain = 0, kCdf = 1, kLogCdf = 2, kRng = 4 };
@@ -117,7 +118,8 @@ const DensityRow* find_density(std::string_view name) {
 
 /// The signatures of a library function that is not of higher order; empty if there is none.
 std::string signatures_of(std::string_view name) {
-  if (const FunctionRow* row = find_row(index().functions, name)) return std::string(row->signatures);
+  if (const FunctionRow* row = find_row(index().functions, name))
+    return std::string(row->signatures);
   const DensityRow* row = find_density(name);
   if (row == nullptr) return {};
   const bool rng = suffix_of(name) == Suffix::kRng;
@@ -129,7 +131,8 @@ std::string signatures_of(std::string_view name) {
     rest = blank == std::string_view::npos ? std::string_view() : rest.substr(blank + 1);
     if (rng) {
       const size_t comma = arguments.find(',');
-      arguments = comma == std::string_view::npos ? std::string_view() : arguments.substr(comma + 1);
+      arguments =
+          comma == std::string_view::npos ? std::string_view() : arguments.substr(comma + 1);
     }
     if (!result.empty()) result += ' ';
     result += arguments;
@@ -138,7 +141,8 @@ std::string signatures_of(std::string_view name) {
   return result;
 }
 
-// ---- patterns ---------------------------------------------------------------------------------------------------
+// ---- patterns
+// ---------------------------------------------------------------------------------------------------
 
 struct Pattern {
   char letter = 0;  // '(' for a tuple
@@ -298,11 +302,13 @@ class Matcher {
       case 'P':
         return depth <= 1 && is_vector(type.base);
       case 'L':
-        return (depth == 0 && is_vector(type.base)) || (depth == 1 && converts_base(type, BaseType::kReal));
+        return (depth == 0 && is_vector(type.base)) ||
+               (depth == 1 && converts_base(type, BaseType::kReal));
       case 'G':
         return depth == 0 && (type.base == BaseType::kMatrix || type.base == BaseType::kRowVector);
       case 'H':
-        return depth == 0 && (type.base == BaseType::kVector || converts_base(type, BaseType::kReal));
+        return depth == 0 &&
+               (type.base == BaseType::kVector || converts_base(type, BaseType::kReal));
       default:
         return depth == 0 && converts_base(type, letter_base(pattern.letter));
     }
@@ -397,7 +403,8 @@ class Matcher {
 
   bool fits_vectorised(const Type& type, BaseType scalar) {
     if (type.array_depth == 0 && is_vector(type.base)) return vectorised(true);
-    return type.array_depth <= 1 && converts_base(type, scalar) && vectorised(type.array_depth == 1);
+    return type.array_depth <= 1 && converts_base(type, scalar) &&
+           vectorised(type.array_depth == 1);
   }
 
   Type elementwise() const {
@@ -439,10 +446,12 @@ SignatureMatch match_parsed(const Signature& signature, std::span<const Argument
   return match;
 }
 
-// ---- text for people --------------------------------------------------------------------------------------------
+// ---- text for people
+// --------------------------------------------------------------------------------------------
 
 std::string with_arrays(const std::string& base, int arrays) {
-  return arrays == 0 ? base : "array[" + std::string(static_cast<size_t>(arrays) - 1, ',') + "] " + base;
+  return arrays == 0 ? base
+                     : "array[" + std::string(static_cast<size_t>(arrays) - 1, ',') + "] " + base;
 }
 
 /// Short: for signatures in notes.
@@ -510,7 +519,8 @@ std::vector<std::string> pattern_alternatives(const Pattern& pattern) {
     case 'f':
       return {"real", "vector", "row_vector", "matrix"};
     case 'c':
-      return {"complex", "complex vector", "complex row_vector", "complex matrix", "array of these"};
+      return {"complex", "complex vector", "complex row_vector", "complex matrix",
+              "array of these"};
     case 'g':
       return {"complex", "complex vector", "complex row_vector", "complex matrix"};
     case 'j':
@@ -580,7 +590,8 @@ std::string counts_text(const std::vector<Signature>& signatures) {
   return join_alternatives(texts) + (counts == std::vector<size_t>{1} ? " argument" : " arguments");
 }
 
-/// Fills in what no signature fits: the argument that the best attempts stop at, and what they want there.
+/// Fills in what no signature fits: the argument that the best attempts stop at, and what they want
+/// there.
 Match explain(std::string_view name, const std::vector<Signature>& signatures,
               std::span<const Argument> arguments) {
   Match match;
@@ -592,8 +603,7 @@ Match explain(std::string_view name, const std::vector<Signature>& signatures,
     if (attempt.argument < match.argument) continue;
     if (attempt.argument > match.argument) alternatives.clear();
     match.argument = attempt.argument;
-    match.status =
-        attempt.data_only ? Match::Status::kDataOnly : Match::Status::kArgumentType;
+    match.status = attempt.data_only ? Match::Status::kDataOnly : Match::Status::kArgumentType;
     add_unique(alternatives,
                pattern_alternatives(signature.arguments[static_cast<size_t>(attempt.argument)]));
   }
@@ -617,7 +627,8 @@ Suffix suffix_of(std::string_view name) {
 
 std::string_view without_suffix(std::string_view name) {
   for (const auto& [text, suffix] : kSuffixes) {
-    if (name.size() > text.size() && name.ends_with(text)) return name.substr(0, name.size() - text.size());
+    if (name.size() > text.size() && name.ends_with(text))
+      return name.substr(0, name.size() - text.size());
   }
   return name;
 }
@@ -691,7 +702,8 @@ const std::vector<std::string>& library_names() {
     for (const PairRow& row : kLaplace) list.emplace_back(row.name);
     for (const DensityRow& row : kDensities) {
       for (const auto& [text, suffix] : kSuffixes) {
-        if (suffix == Suffix::kLupdf || suffix == Suffix::kLupmf || !has_suffix(row, suffix)) continue;
+        if (suffix == Suffix::kLupdf || suffix == Suffix::kLupmf || !has_suffix(row, suffix))
+          continue;
         list.push_back(std::string(row.name) + std::string(text));
       }
     }
@@ -717,8 +729,10 @@ SignatureMatch match_signature(std::string_view signature, std::span<const Argum
 
 std::string expected_text(std::string_view signature, int index_of_argument) {
   const Signature parsed = parse_signature(signature);
-  if (index_of_argument < 0 || static_cast<size_t>(index_of_argument) >= parsed.arguments.size()) return {};
-  return join_alternatives(pattern_alternatives(parsed.arguments[static_cast<size_t>(index_of_argument)]));
+  if (index_of_argument < 0 || static_cast<size_t>(index_of_argument) >= parsed.arguments.size())
+    return {};
+  return join_alternatives(
+      pattern_alternatives(parsed.arguments[static_cast<size_t>(index_of_argument)]));
 }
 
 }  // namespace vinci::check

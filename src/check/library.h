@@ -1,5 +1,6 @@
-// The function library of the Stan language: names, signatures, vectorisation rules. The table is library.def.
-// Neighbours: checker.h (overload resolution), lower/ (implements what is listed here).
+// The function library of the Stan language: names, signatures, vectorisation rules. The table is
+// library.def. Neighbours: checker.h (overload resolution), lower/ (implements what is listed
+// here).
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,8 @@ enum class Suffix : uint8_t {
 Suffix suffix_of(std::string_view name);
 /// `normal` of `normal_lpdf`; the whole name where the suffix is kNone.
 std::string_view without_suffix(std::string_view name);
-/// Whether a call is written `name(outcome | parameters)`: _lpdf, _lpmf, _lupdf, _lupmf, _cdf, _lcdf, _lccdf.
+/// Whether a call is written `name(outcome | parameters)`: _lpdf, _lpmf, _lupdf, _lupmf, _cdf,
+/// _lcdf, _lccdf.
 bool takes_bar(Suffix suffix);
 
 struct Argument {
@@ -48,9 +50,9 @@ struct Match {
   };
   Status status = Status::kUnknownName;
   syntax::Type return_type;
-  bool promoted = false;     // an int became real, or a real complex
-  int argument = -1;         // 0-based
-  std::string expected;      // for people: what `argument` may be, or how many arguments there may be
+  bool promoted = false;  // an int became real, or a real complex
+  int argument = -1;      // 0-based
+  std::string expected;   // for people: what `argument` may be, or how many arguments there may be
   std::vector<std::string> candidates;  // signatures for people, where nothing was found; at most 5
 };
 
@@ -70,7 +72,7 @@ struct HigherOrder {
   std::string_view callback;  // signature of the function, without forwarded arguments
   std::string_view fixed;     // the arguments after the function
   std::string_view result;
-  bool variadic = false;      // further arguments are forwarded to the function
+  bool variadic = false;  // further arguments are forwarded to the function
 };
 const HigherOrder* find_higher_order(std::string_view name);
 
@@ -84,10 +86,12 @@ const std::vector<std::string>& library_names();
 /// The densities by the name that stands after `~`. Sorted.
 const std::vector<std::string>& density_names();
 
-// ---- signatures -------------------------------------------------------------------------------------------------
+// ---- signatures
+// -------------------------------------------------------------------------------------------------
 
 /// A signature of the table in the letters of library.def, matched argument by argument.
-/// `match_signature` returns -1 if all fit, else the first argument that does not, or kCountDiffers.
+/// `match_signature` returns -1 if all fit, else the first argument that does not, or
+/// kCountDiffers.
 inline constexpr int kCountDiffers = -2;
 struct SignatureMatch {
   int argument = -1;

@@ -1,5 +1,6 @@
 #include "check/library.h"
 
+#include <gtest/gtest.h>
 
 #include <algorithm>
 
@@ -73,44 +74,60 @@ TEST_P(Signatures, Result) {
 
 INSTANTIATE_TEST_SUITE_P(
     Elementwise, Signatures,
-    testing::Values(Case{"exp", "int", "real"}, Case{"exp", "vector", "vector"},
-                    Case{"exp", "array[,] int", "array[,] real"}, Case{"exp", "array[,,] matrix", "array[,,] matrix"},
-                    Case{"exp", "complex", "complex"}, Case{"exp", "complex_vector", "none"},
-                    Case{"abs", "int", "int"}, Case{"abs", "array[] complex_matrix", "array[] matrix"},
-                    Case{"fmax", "real; array[] vector", "array[] vector"}, Case{"fmax", "vector; row_vector", "none"},
-                    Case{"fmax", "array[] int; array[] real", "array[] real"}, Case{"fma", "real; vector; real", "vector"},
-                    Case{"fma", "array[] real; real; real", "none"}, Case{"pow", "vector; real", "vector"},
-                    Case{"pow", "complex; real", "complex"}, Case{"choose", "int; array[] int", "array[] int"},
-                    Case{"choose", "real; int", "none"}, Case{"ldexp", "vector; array[] int", "vector"},
-                    Case{"ldexp", "vector; array[,] int", "none"}, Case{"ldexp", "real; array[] int", "array[] real"},
-                    Case{"bessel_first_kind", "array[,] int; matrix", "matrix"},
-                    Case{"log10", "", "real"}, Case{"to_complex", "vector; real", "complex_vector"}));
+    testing::Values(
+        Case{"exp", "int", "real"}, Case{"exp", "vector", "vector"},
+        Case{"exp", "array[,] int", "array[,] real"},
+        Case{"exp", "array[,,] matrix", "array[,,] matrix"}, Case{"exp", "complex", "complex"},
+        Case{"exp", "complex_vector", "none"}, Case{"abs", "int", "int"},
+        Case{"abs", "array[] complex_matrix", "array[] matrix"},
+        Case{"fmax", "real; array[] vector", "array[] vector"},
+        Case{"fmax", "vector; row_vector", "none"},
+        Case{"fmax", "array[] int; array[] real", "array[] real"},
+        Case{"fma", "real; vector; real", "vector"},
+        Case{"fma", "array[] real; real; real", "none"}, Case{"pow", "vector; real", "vector"},
+        Case{"pow", "complex; real", "complex"}, Case{"choose", "int; array[] int", "array[] int"},
+        Case{"choose", "real; int", "none"}, Case{"ldexp", "vector; array[] int", "vector"},
+        Case{"ldexp", "vector; array[,] int", "none"},
+        Case{"ldexp", "real; array[] int", "array[] real"},
+        Case{"bessel_first_kind", "array[,] int; matrix", "matrix"}, Case{"log10", "", "real"},
+        Case{"to_complex", "vector; real", "complex_vector"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Containers, Signatures,
-    testing::Values(Case{"multiply", "matrix; vector", "vector"}, Case{"multiply", "row_vector; vector", "real"},
-                    Case{"multiply", "vector; vector", "none"}, Case{"multiply", "int; matrix", "matrix"},
-                    Case{"multiply", "matrix; complex_vector", "complex_vector"}, Case{"add", "int; int", "int"},
-                    Case{"add", "vector; array[] real", "none"}, Case{"head", "array[,] int; int", "array[,] int"},
+    testing::Values(Case{"multiply", "matrix; vector", "vector"},
+                    Case{"multiply", "row_vector; vector", "real"},
+                    Case{"multiply", "vector; vector", "none"},
+                    Case{"multiply", "int; matrix", "matrix"},
+                    Case{"multiply", "matrix; complex_vector", "complex_vector"},
+                    Case{"add", "int; int", "int"}, Case{"add", "vector; array[] real", "none"},
+                    Case{"head", "array[,] int; int", "array[,] int"},
                     Case{"rep_array", "array[] vector; int; int", "array[,,] vector"},
                     Case{"append_array", "array[] int; array[] real", "array[] real"},
                     Case{"append_array", "array[] int; array[] vector", "none"},
-                    Case{"to_array_1d", "array[,,] int", "array[] int"}, Case{"dims", "array[] matrix", "array[] int"},
+                    Case{"to_array_1d", "array[,,] int", "array[] int"},
+                    Case{"dims", "array[] matrix", "array[] int"},
                     Case{"simplex_constrain", "array[,] vector", "array[,] vector"},
                     Case{"cholesky_factor_corr_constrain", "array[] vector; int", "array[] matrix"},
-                    Case{"svd", "matrix", "tuple(matrix, vector, matrix)"}, Case{"size", "int", "int"},
-                    Case{"log_mix", "vector; array[] vector", "real"}, Case{"gp_exp_quad_cov", "array[] vector; real; array[] real", "matrix"}));
+                    Case{"svd", "matrix", "tuple(matrix, vector, matrix)"},
+                    Case{"size", "int", "int"}, Case{"log_mix", "vector; array[] vector", "real"},
+                    Case{"gp_exp_quad_cov", "array[] vector; real; array[] real", "matrix"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Densities, Signatures,
-    testing::Values(Case{"normal_lpdf", "vector; int; array[] real", "real"}, Case{"normal_lupdf", "real; real; real", "real"},
-                    Case{"normal_lpmf", "real; real; real", "none"}, Case{"normal_lpdf", "vector; matrix; real", "none"},
-                    Case{"normal_lccdf", "array[] int; vector; real", "real"}, Case{"normal_rng", "int; real", "real"},
-                    Case{"normal_rng", "vector; real", "array[] real"}, Case{"poisson_rng", "row_vector", "array[] int"},
-                    Case{"poisson_lpmf", "real; real", "none"}, Case{"poisson_log_cdf", "int; real", "none"},
+    testing::Values(Case{"normal_lpdf", "vector; int; array[] real", "real"},
+                    Case{"normal_lupdf", "real; real; real", "real"},
+                    Case{"normal_lpmf", "real; real; real", "none"},
+                    Case{"normal_lpdf", "vector; matrix; real", "none"},
+                    Case{"normal_lccdf", "array[] int; vector; real", "real"},
+                    Case{"normal_rng", "int; real", "real"},
+                    Case{"normal_rng", "vector; real", "array[] real"},
+                    Case{"poisson_rng", "row_vector", "array[] int"},
+                    Case{"poisson_lpmf", "real; real", "none"},
+                    Case{"poisson_log_cdf", "int; real", "none"},
                     Case{"multi_normal_lpdf", "array[] vector; row_vector; matrix", "real"},
                     Case{"multi_normal_rng", "array[] vector; matrix", "array[] vector"},
-                    Case{"std_normal_rng", "", "real"}, Case{"bernoulli_logit_glm_lpmf", "array[] int; matrix; real; vector", "real"},
+                    Case{"std_normal_rng", "", "real"},
+                    Case{"bernoulli_logit_glm_lpmf", "array[] int; matrix; real; vector", "real"},
                     Case{"ordered_logistic_lpmf", "array[] int; vector; array[] vector", "real"},
                     Case{"wiener_lpdf", "vector; real; real; vector; real", "real"},
                     Case{"hypergeometric_lcdf", "int; int; int; int", "none"}));
@@ -141,7 +158,8 @@ TEST(Library, SaysWhetherItPromoted) {
   EXPECT_FALSE(match_library("normal_lpdf", arguments("real; real; real")).promoted);
   EXPECT_TRUE(match_library("normal_lpdf", arguments("real; int; real")).promoted);
   EXPECT_FALSE(match_library("exp", arguments("int")).promoted);
-  EXPECT_TRUE(match_library("to_vector", arguments("complex_vector")).status == Match::Status::kFound);
+  EXPECT_TRUE(match_library("to_vector", arguments("complex_vector")).status ==
+              Match::Status::kFound);
 }
 
 TEST(Library, ErrorsFitAnywhere) {
@@ -171,7 +189,8 @@ TEST(Library, NamesAreSortedAndDistinct) {
 TEST(Library, RowsAreWellFormed) {
   const std::string letters = "irzvwmVWMaTefcgjkRIPLGHXJY!*(),>";
   const auto check_row = [&](const std::string& name, const std::string& text) {
-    for (char c : text) EXPECT_TRUE(c == ' ' || letters.find(c) != std::string::npos) << name << ": " << text;
+    for (char c : text)
+      EXPECT_TRUE(c == ' ' || letters.find(c) != std::string::npos) << name << ": " << text;
     EXPECT_EQ(text.find("  "), std::string::npos) << name;
     EXPECT_FALSE(name.empty());
   };

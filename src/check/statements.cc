@@ -25,7 +25,8 @@ void Checker::check_body(StmtId id) {
 void Checker::check_stmt(StmtId id) {
   if (!id.valid()) return;
   const Stmt::Kind kind = stmt(id).kind;
-  const bool declares_only = !in_function() && (block_ == BlockKind::kData || block_ == BlockKind::kParameters);
+  const bool declares_only =
+      !in_function() && (block_ == BlockKind::kData || block_ == BlockKind::kParameters);
   if (declares_only && kind != Stmt::Kind::kDeclaration && kind != Stmt::Kind::kEmpty) {
     error(DiagnosticKind::kNotAllowedHere, stmt(id).span,
           "a statement stands in " + block_text(block_) + ", which only declares");
@@ -73,7 +74,8 @@ void Checker::check_stmt(StmtId id) {
     case Stmt::Kind::kContinue:
       if (loop_depth_ == 0) {
         error(DiagnosticKind::kNotAllowedHere, stmt(id).span,
-              quoted(kind == Stmt::Kind::kBreak ? "break" : "continue") + " stands outside of a loop");
+              quoted(kind == Stmt::Kind::kBreak ? "break" : "continue") +
+                  " stands outside of a loop");
       }
       return;
     case Stmt::Kind::kReturn:
@@ -83,7 +85,8 @@ void Checker::check_stmt(StmtId id) {
   }
 }
 
-// ---- assignments ------------------------------------------------------------------------------------------------
+// ---- assignments
+// ------------------------------------------------------------------------------------------------
 
 void Checker::check_assignment(StmtId id) {
   const Stmt statement = stmt(id);
@@ -107,14 +110,15 @@ void Checker::check_compound(const Stmt& statement, const Type& target, const Ty
   if (!result) return report_operands(statement.op, statement.span, target, value);
   if (converts(*result, target)) return;
   error(DiagnosticKind::kTypeMismatch, statement.span,
-        quoted(std::string(operator_text(statement.op)) + "=") + " gives a value of type " + quoted(*result) +
-            ", which cannot be assigned to a place of type " + quoted(target));
+        quoted(std::string(operator_text(statement.op)) + "=") + " gives a value of type " +
+            quoted(*result) + ", which cannot be assigned to a place of type " + quoted(target));
 }
 
 bool Checker::Place::overlaps(const Place& other) const {
   if (variable != other.variable) return false;
   const size_t shared = std::min(path.size(), other.path.size());
-  return std::equal(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(shared), other.path.begin());
+  return std::equal(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(shared),
+                    other.path.begin());
 }
 
 void Checker::check_places(ExprId lhs, std::vector<Place>& places) {
@@ -143,7 +147,9 @@ void Checker::check_places(ExprId lhs, std::vector<Place>& places) {
   }
   std::reverse(found.path.begin(), found.path.end());
   const Expr& base = expr(root);
-  if (base.kind == Expr::Kind::kError || (base.kind == Expr::Kind::kVariable && !base.variable.valid())) return;
+  if (base.kind == Expr::Kind::kError ||
+      (base.kind == Expr::Kind::kVariable && !base.variable.valid()))
+    return;
   if (base.kind != Expr::Kind::kVariable) {
     error(DiagnosticKind::kNotAssignable, place.span,
           "the left side of an assignment is not a variable, or elements of one");
@@ -166,7 +172,8 @@ void Checker::check_places(ExprId lhs, std::vector<Place>& places) {
 }
 
 void Checker::check_lhs_reads(ExprId lhs, const std::vector<Place>& places) {
-  std::vector<std::pair<ExprId, bool>> stack{{lhs, false}};  // true: below an index, where values are read
+  std::vector<std::pair<ExprId, bool>> stack{
+      {lhs, false}};  // true: below an index, where values are read
   while (!stack.empty()) {
     const auto [id, reading] = stack.back();
     stack.pop_back();
@@ -208,18 +215,21 @@ void Checker::check_assignable(const Expr& root, const Variable& variable) {
       .note(variable.span, "declared here");
 }
 
-// ---- densities --------------------------------------------------------------------------------------------------
+// ---- densities
+// --------------------------------------------------------------------------------------------------
 
 void Checker::check_increment(const Stmt& statement) {
   const bool jacobian = statement.kind == Stmt::Kind::kJacobianPlus;
-  const bool allowed = in_function()
-                           ? function_suffix_ == (jacobian ? Suffix::kJacobian : Suffix::kLp)
-                           : block_ == (jacobian ? BlockKind::kTransformedParameters : BlockKind::kModel);
+  const bool allowed =
+      in_function() ? function_suffix_ == (jacobian ? Suffix::kJacobian : Suffix::kLp)
+                    : block_ == (jacobian ? BlockKind::kTransformedParameters : BlockKind::kModel);
   if (!allowed) {
     error(DiagnosticKind::kNotAllowedHere, statement.span,
-          jacobian ? "`jacobian +=` stands only in the transformed parameters block and in functions that end in "
-                     "`_jacobian`"
-                   : "`target +=` stands only in the model block and in functions that end in `_lp`");
+          jacobian
+              ? "`jacobian +=` stands only in the transformed parameters block and in functions "
+                "that end in "
+                "`_jacobian`"
+              : "`target +=` stands only in the model block and in functions that end in `_lp`");
   }
   const Type value = check_value(statement.expr);
   const bool numeric = value.base == BaseType::kInt || value.base == BaseType::kReal ||
@@ -227,13 +237,14 @@ void Checker::check_increment(const Stmt& statement) {
                        value.base == BaseType::kMatrix;
   if (value.is_error() || numeric) return;
   error(DiagnosticKind::kTypeMismatch, expr(statement.expr).span,
-        "a value of type " + quoted(value) + " is added to " + quoted(jacobian ? "jacobian" : "target") +
-            "; expected real, or a container of real");
+        "a value of type " + quoted(value) + " is added to " +
+            quoted(jacobian ? "jacobian" : "target") + "; expected real, or a container of real");
 }
 
 void Checker::check_tilde(StmtId id) {
   const Stmt statement = stmt(id);
-  const bool allowed = in_function() ? function_suffix_ == Suffix::kLp : block_ == BlockKind::kModel;
+  const bool allowed =
+      in_function() ? function_suffix_ == Suffix::kLp : block_ == BlockKind::kModel;
   if (!allowed) {
     error(DiagnosticKind::kNotAllowedHere, statement.span,
           "a `~` statement stands only in the model block and in functions that end in `_lp`");
@@ -291,15 +302,17 @@ void Checker::check_truncation(const Stmt& statement) {
     return resolve(statement.name + suffix, arguments_of(args)).has_value();
   };
   const auto has_tail = [&](const char* tail, ExprId bound) {
-    return !bound.valid() || has_error(expr(bound).type) || defined(tail, bound) || defined("_cdf", bound);
+    return !bound.valid() || has_error(expr(bound).type) || defined(tail, bound) ||
+           defined("_cdf", bound);
   };
   if (has_tail("_lccdf", statement.low) && has_tail("_lcdf", statement.high)) return;
   error(DiagnosticKind::kNotAllowedHere, statement.span,
-        quoted(statement.name) + " is truncated, but has no `" + statement.name + "_lcdf` and `" + statement.name +
-            "_lccdf` for these bounds and arguments");
+        quoted(statement.name) + " is truncated, but has no `" + statement.name + "_lcdf` and `" +
+            statement.name + "_lccdf` for these bounds and arguments");
 }
 
-// ---- calls, messages --------------------------------------------------------------------------------------------
+// ---- calls, messages
+// --------------------------------------------------------------------------------------------
 
 void Checker::check_call_statement(StmtId id) {
   const ExprId call = stmt(id).expr;
@@ -308,7 +321,8 @@ void Checker::check_call_statement(StmtId id) {
   const Expr& checked = expr(call);
   if (checked.type.is_error() || checked.type.base == BaseType::kVoid) return;
   if (checked.kind != Expr::Kind::kCall) {
-    error(DiagnosticKind::kSyntax, stmt(id).span, "an expression stands where a statement is expected");
+    error(DiagnosticKind::kSyntax, stmt(id).span,
+          "an expression stands where a statement is expected");
     return;
   }
   error(DiagnosticKind::kTypeMismatch, checked.span,
@@ -323,7 +337,8 @@ void Checker::check_message(const Stmt& statement) {
   }
 }
 
-// ---- control flow -----------------------------------------------------------------------------------------------
+// ---- control flow
+// -----------------------------------------------------------------------------------------------
 
 void Checker::check_condition(ExprId condition) {
   const Type type = check_value(condition);
@@ -398,7 +413,8 @@ void Checker::check_return(const Stmt& statement) {
   if (!statement.expr.valid()) {
     if (!returns_nothing) {
       error(DiagnosticKind::kTypeMismatch, statement.span,
-            quoted(function.name) + " returns " + quoted(function.return_type) + "; this `return` has no value");
+            quoted(function.name) + " returns " + quoted(function.return_type) +
+                "; this `return` has no value");
     }
     return;
   }
@@ -408,8 +424,8 @@ void Checker::check_return(const Stmt& statement) {
           quoted(function.name) + " is `void`; its `return` takes no value");
   } else if (!converts(type, function.return_type)) {
     error(DiagnosticKind::kTypeMismatch, expr(statement.expr).span,
-          quoted(function.name) + " returns " + quoted(function.return_type) + "; this value has type " +
-              quoted(type));
+          quoted(function.name) + " returns " + quoted(function.return_type) +
+              "; this value has type " + quoted(type));
   }
 }
 

@@ -67,7 +67,8 @@ std::optional<Type> common_type(const Type& a, const Type& b) {
   if (a.is_error()) return b;
   if (b.is_error()) return a;
   if (a.base == BaseType::kTuple && b.base == BaseType::kTuple) {
-    if (a.array_depth != b.array_depth || a.elements.size() != b.elements.size()) return std::nullopt;
+    if (a.array_depth != b.array_depth || a.elements.size() != b.elements.size())
+      return std::nullopt;
     Type result{BaseType::kTuple, a.array_depth, {}};
     for (size_t i = 0; i < a.elements.size(); ++i) {
       std::optional<Type> element = common_type(a.elements[i], b.elements[i]);

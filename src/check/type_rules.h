@@ -14,7 +14,9 @@ using syntax::Type;
 /// one is kError), 1 or more for int to real to complex, vectors and matrices to their complex kin,
 /// arrays and tuples of these; nullopt if there is no implicit conversion.
 std::optional<int> promotion_cost(const Type& from, const Type& to);
-inline bool converts(const Type& from, const Type& to) { return promotion_cost(from, to).has_value(); }
+inline bool converts(const Type& from, const Type& to) {
+  return promotion_cost(from, to).has_value();
+}
 
 /// The least type that both convert to; nullopt if there is none. kError yields the other.
 std::optional<Type> common_type(const Type& a, const Type& b);
@@ -33,9 +35,9 @@ bool has_error(const Type& type);
 /// scalars of vectors and matrices; nullopt for scalars and tuples.
 std::optional<Type> loop_element(const Type& type);
 
-/// Types after one index. `multi`: the index selects several (a range, all, or an int array), so the
-/// dimension stays. Apply in order, starting from the indexed value's type; nullopt once there are
-/// more indices than dimensions.
+/// Types after one index. `multi`: the index selects several (a range, all, or an int array), so
+/// the dimension stays. Apply in order, starting from the indexed value's type; nullopt once there
+/// are more indices than dimensions.
 class IndexedType {
  public:
   explicit IndexedType(Type type) : base_(std::move(type)), arrays_left_(base_.array_depth) {}
