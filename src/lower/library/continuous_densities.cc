@@ -1,5 +1,6 @@
-// Log densities of real outcomes: one function each, in the parametrisation of the Stan functions reference. Addends
-// are kept apart so that those which elements share, or which are constant, merge; constants are never dropped.
+// Log densities of real outcomes: one function each, in the parametrisation of the Stan functions
+// reference. Addends are kept apart so that those which elements share, or which are constant,
+// merge; constants are never dropped.
 #include "lower/library/continuous_densities.h"
 
 namespace vinci::lower {
@@ -7,9 +8,12 @@ namespace vinci::lower {
 namespace {
 
 /// -((y - mu) tau)^2 / 2.
-Expr normal_kernel(Expr y, Expr mu, Expr tau) { return apply(graph::Op::kNormalKernel, y, mu, tau); }
+Expr normal_kernel(Expr y, Expr mu, Expr tau) {
+  return apply(graph::Op::kNormalKernel, y, mu, tau);
+}
 
-// ---- all reals ------------------------------------------------------------------------------------------------
+// ---- all reals
+// ------------------------------------------------------------------------------------------------
 
 void normal(Density& d, Expr y, Expr mu, Expr sigma) {
   d.require_positive(sigma, "scale");
@@ -23,7 +27,8 @@ void std_normal(Density& d, Expr y) {
   d -= kLogSqrtTwoPi;
 }
 
-/// Normal plus exponential of rate lambda: lambda/2 e^{lambda (mu - y) + (lambda sigma)^2/2} erfc(...).
+/// Normal plus exponential of rate lambda: lambda/2 e^{lambda (mu - y) + (lambda sigma)^2/2}
+/// erfc(...).
 void exp_mod_normal(Density& d, Expr y, Expr mu, Expr sigma, Expr lambda) {
   d.require_positive(sigma, "scale");
   d.require_positive(lambda, "inverse scale");
@@ -97,7 +102,8 @@ void skew_double_exponential(Density& d, Expr y, Expr mu, Expr sigma, Expr tau) 
   d += std::numbers::ln2;
 }
 
-// ---- positive reals -------------------------------------------------------------------------------------------
+// ---- positive reals
+// -------------------------------------------------------------------------------------------
 
 void lognormal(Density& d, Expr y, Expr mu, Expr sigma) {
   d.require_positive(sigma, "scale");
@@ -261,7 +267,8 @@ void pareto_type_2(Density& d, Expr y, Expr mu, Expr lambda, Expr alpha) {
   d -= l;
 }
 
-// ---- intervals ------------------------------------------------------------------------------------------------
+// ---- intervals
+// ------------------------------------------------------------------------------------------------
 
 /// (a - 1) log y + (b - 1) log(1 - y) - log B(a, b).
 void beta_addends(Density& d, Expr y, Expr a, Expr b) {

@@ -1,5 +1,5 @@
-// Distribution functions of real outcomes. Where both tails have closed logarithms the rows are made of those, so that
-// truncation far out stays accurate.
+// Distribution functions of real outcomes. Where both tails have closed logarithms the rows are
+// made of those, so that truncation far out stays accurate.
 #include "lower/library/continuous_densities.h"
 #include "lower/library/dual_function.h"
 
@@ -14,7 +14,8 @@ Expr standardise(Density& d, Expr y, Expr mu, Expr sigma) {
   return (y - mu) / sigma;
 }
 
-// ---- all reals ------------------------------------------------------------------------------------------------
+// ---- all reals
+// ------------------------------------------------------------------------------------------------
 
 Expr normal_cdf(Density& d, Expr y, Expr mu, Expr sigma) {
   return std_normal_cdf(standardise(d, y, mu, sigma));
@@ -57,8 +58,8 @@ Expr skew_normal_ccdf(Density& d, Expr y, Expr xi, Expr omega, Expr alpha) {
   return std_normal_cdf(-z) + 2.0 * apply(Op::kOwensT, z, alpha);
 }
 
-/// P(T < t) = I_w(nu/2, nu/2) with w = (1 + t / sqrt(nu + t^2)) / 2, which is smooth in t; for t < 0 the form of w that
-/// does not cancel is nu / (2 r (r + |t|)), r = sqrt(nu + t^2).
+/// P(T < t) = I_w(nu/2, nu/2) with w = (1 + t / sqrt(nu + t^2)) / 2, which is smooth in t; for t <
+/// 0 the form of w that does not cancel is nu / (2 r (r + |t|)), r = sqrt(nu + t^2).
 Expr student_t_tail(Expr t, Expr nu, Op op) {
   const Expr r = sqrt(nu + square(t));
   const Expr w = select(less(t, t.of(0.0)), nu / (2.0 * (r * (r + abs(t)))), 0.5 + 0.5 * (t / r));
@@ -133,7 +134,8 @@ Expr skew_double_exponential_lccdf(Density& d, Expr y, Expr mu, Expr sigma, Expr
   return skew_laplace_lcdf(-standardise(d, y, mu, sigma), 1.0 - tau);
 }
 
-// ---- positive reals -------------------------------------------------------------------------------------------
+// ---- positive reals
+// -------------------------------------------------------------------------------------------
 
 Expr log_standardised(Density& d, Expr y, Expr mu, Expr sigma) {
   d.require_non_negative(y, "outcome");
@@ -149,7 +151,8 @@ Expr lognormal_lccdf(Density& d, Expr y, Expr mu, Expr sigma) {
   return std_normal_lcdf(-log_standardised(d, y, mu, sigma));
 }
 
-/// op(a, b y) of a gamma variable, op P or Q; y = 0 is a constant that needs no limit of special functions.
+/// op(a, b y) of a gamma variable, op P or Q; y = 0 is a constant that needs no limit of special
+/// functions.
 Expr gamma_tail(Density& d, Expr y, Expr a, Expr b, Op op) {
   d.require_positive(a, "shape");
   d.require_positive(b, "inverse scale");
@@ -270,7 +273,8 @@ Expr pareto_type_2_lcdf(Density& d, Expr y, Expr mu, Expr lambda, Expr alpha) {
   return log1m_exp(pareto_type_2_lccdf(d, y, mu, lambda, alpha));
 }
 
-// ---- intervals ------------------------------------------------------------------------------------------------
+// ---- intervals
+// ------------------------------------------------------------------------------------------------
 
 /// log I_y(a, b); the ends of the interval need no limits of special functions.
 Expr beta_tail(Density& d, Expr y, Expr a, Expr b) {
@@ -306,8 +310,9 @@ struct VonMisesCdf {
   static constexpr int kInputs = 3;
   static const char* name() { return "von_mises_cdf"; }
 
-  /// Distribution function about mean 0, x in [-pi, pi]: 1/2 + x/(2 pi) + sum_j I_j/I_0 sin(j x)/(j pi), where the
-  /// ratios I_j/I_{j-1} come from their backward recurrence.  [Hill 1977, doi 10.1145/355744.355753]
+  /// Distribution function about mean 0, x in [-pi, pi]: 1/2 + x/(2 pi) + sum_j I_j/I_0 sin(j x)/(j
+  /// pi), where the ratios I_j/I_{j-1} come from their backward recurrence.  [Hill 1977,
+  /// doi 10.1145/355744.355753]
   template <class T>
   static T centred(T x, T kappa) {
     const double k = value_of(kappa);

@@ -1,5 +1,5 @@
-// First passage times of a Wiener process with drift between two boundaries (the drift diffusion model of reaction
-// times): the density of arriving at the upper one.
+// First passage times of a Wiener process with drift between two boundaries (the drift diffusion
+// model of reaction times): the density of arriving at the upper one.
 #include <fmt/format.h>
 
 #include <array>
@@ -13,11 +13,11 @@ namespace vinci::lower {
 namespace {
 
 /// log of sum_k k pi e^{-k^2 pi^2 t/2} sin(k pi w), k >= 1, which is
-/// sum_k (w + 2 k) e^{-(w + 2 k)^2 / (2 t)} / sqrt(2 pi t^3), k of both signs: the density of the first passage of 0 from
-/// w, by a driftless process with an absorbing boundary at 1.  [Navarro and Fuss 2009, doi 10.1016/j.jmp.2009.02.003,
-/// eqs. (5), (6)]
-/// The leading term is taken out of either sum, so that its relative error counts. At t = 1/2 both have converged to
-/// 1e-16 after six terms: (2 k)^2/(2 t) > 37 from k = 3 on, (k^2 - 1) pi^2 t/2 > 37 from k = 5 on.
+/// sum_k (w + 2 k) e^{-(w + 2 k)^2 / (2 t)} / sqrt(2 pi t^3), k of both signs: the density of the
+/// first passage of 0 from w, by a driftless process with an absorbing boundary at 1.  [Navarro and
+/// Fuss 2009, doi 10.1016/j.jmp.2009.02.003, eqs. (5), (6)] The leading term is taken out of either
+/// sum, so that its relative error counts. At t = 1/2 both have converged to 1e-16 after six terms:
+/// (2 k)^2/(2 t) > 37 from k = 3 on, (k^2 - 1) pi^2 t/2 > 37 from k = 5 on.
 template <class T>
 T log_standard_passage(T t, T w) {
   using std::exp;
@@ -98,8 +98,8 @@ struct Wiener {
   }
 };
 
-/// Of inputs (y, alpha, tau, beta, delta, s_delta, s_beta, s_tau): the start uniform on beta +- s_beta/2, the
-/// non-decision time uniform on tau .. tau + s_tau (times after y have density zero).
+/// Of inputs (y, alpha, tau, beta, delta, s_delta, s_beta, s_tau): the start uniform on beta +-
+/// s_beta/2, the non-decision time uniform on tau .. tau + s_tau (times after y have density zero).
 struct WienerSpread {
   static constexpr int kInputs = 8;
   static const char* name() { return "wiener_spread"; }

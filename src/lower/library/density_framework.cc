@@ -17,13 +17,12 @@ Expr lgamma_difference(Expr x, Expr d) {
     const long double a = x.constant();
     return x.of(static_cast<double>(std::lgamma(a + d.constant()) - std::lgamma(a)));
   }
-  // lgamma(x) = (x - 1/2) log x - x + log(2 pi)/2 + 1/(12 x) - 1/(360 x^3) + ...; at x = 1e4 the third correction is
-  // 3e-15, and lgamma itself 8e4 with an error of 1e-11.
+  // lgamma(x) = (x - 1/2) log x - x + log(2 pi)/2 + 1/(12 x) - 1/(360 x^3) + ...; at x = 1e4 the
+  // third correction is 3e-15, and lgamma itself 8e4 with an error of 1e-11.
   constexpr double kLarge = 1e4;
   const Expr sum = x + d;
   const Expr exact = lgamma(sum) - lgamma(x);
-  const Expr stirling =
-      d * log(x) + (sum - 0.5) * log1p(d / x) - d + (inv(sum) - inv(x)) / 12.0;
+  const Expr stirling = d * log(x) + (sum - 0.5) * log1p(d / x) - d + (inv(sum) - inv(x)) / 12.0;
   return select(less(x, x.of(kLarge)), exact, stirling);
 }
 
@@ -58,11 +57,12 @@ size_t common_size(const Call& call, std::span<const Value> args) {
     const Value& arg = args[k];
     if (arg.is_scalar()) continue;
     if (container != nullptr && container->elements.size() != arg.elements.size()) {
-      call.fail(fmt::format("arguments {} and {} of `{}` have {} and {} elements; containers must have "
-                            "the same size",
-                            position + 1, k + 1, call.name, container->elements.size(),
-                            arg.elements.size()),
-                source::DiagnosticKind::kSize);
+      call.fail(
+          fmt::format("arguments {} and {} of `{}` have {} and {} elements; containers must have "
+                      "the same size",
+                      position + 1, k + 1, call.name, container->elements.size(),
+                      arg.elements.size()),
+          source::DiagnosticKind::kSize);
     }
     if (container == nullptr) {
       container = &arg;
@@ -72,7 +72,8 @@ size_t common_size(const Call& call, std::span<const Value> args) {
   return container == nullptr ? 1 : container->elements.size();
 }
 
-// ---- Density --------------------------------------------------------------------------------------------------
+// ---- Density
+// --------------------------------------------------------------------------------------------------
 
 void Density::add(double weight, Expr x) {
   if (weight == 0) return;
@@ -109,19 +110,19 @@ Expr Density::total() {
 void Density::require(Guard::Kind kind, Expr x, const char* what) {
   if (x.is_constant()) {
     const double v = x.constant();
-    const bool fine = kind == Guard::Kind::kPositive       ? v > 0
-                      : kind == Guard::Kind::kNonNegative  ? v >= 0
-                                                           : v >= 0 && v <= 1;
+    const bool fine = kind == Guard::Kind::kPositive      ? v > 0
+                      : kind == Guard::Kind::kNonNegative ? v >= 0
+                                                          : v >= 0 && v <= 1;
     if (fine) return;
-  } else {  // the graph would find out as well, but only after the message is made
+  } else {  // the graph would find out as well, but only after the message is a string
     const uint8_t known = call_.graph.range(x.scalar());
-    const uint8_t needed = kind == Guard::Kind::kPositive      ? graph::kRangePositive
-                           : kind == Guard::Kind::kNonNegative ? graph::kRangeNonNegative
-                                                               : graph::kRangeNonNegative |
-                                                                     graph::kRangeAtMostOne;
+    const uint8_t needed = kind == Guard::Kind::kPositive ? graph::kRangePositive
+                           : kind == Guard::Kind::kNonNegative
+                               ? graph::kRangeNonNegative
+                               : graph::kRangeNonNegative | graph::kRangeAtMostOne;
     if ((known & needed) == needed) return;
   }
-  call_.require(kind, x.scalar(), fmt::format("{} of `{}`", what, distribution_name(call_.name)));
+  call_.require(kind, x.scalar(), what);
 }
 
 void Density::require_positive(Expr x, const char* what) {
@@ -150,7 +151,7 @@ void Density::require_simplex(std::span<const Scalar> x, const char* what) {
   const Expr deviation = abs(expr(call_.graph.sum(x)) - 1.0);
   if (deviation.is_constant() && deviation.constant() <= kTolerance) return;
   call_.require(Guard::Kind::kNonNegative, (kTolerance - deviation).scalar(),
-                fmt::format("1e-8 - |sum - 1| of the {} of `{}`", what, distribution_name(call_.name)));
+                fmt::format("1e-8 - |sum - 1| of the {}", what));
 }
 
 int64_t Density::integer(Expr x, const char* what) const {
@@ -174,13 +175,14 @@ int64_t Density::integer(Expr x, const char* what, int64_t lower, int64_t upper)
     const std::string rule = upper == std::numeric_limits<int64_t>::max()
                                  ? fmt::format("at least {}", lower)
                                  : fmt::format("between {} and {}", lower, upper);
-    call_.fail(fmt::format("{} of `{}` is {}; it must be {}", what, distribution_name(call_.name), n,
-                           rule));
+    call_.fail(fmt::format("{} of `{}` is {}; it must be {}", what, distribution_name(call_.name),
+                           n, rule));
   }
   return n;
 }
 
-// ---- names ----------------------------------------------------------------------------------------------------
+// ---- names
+// ----------------------------------------------------------------------------------------------------
 
 void add_density_names(LibraryTable& table, const std::string& name, LibraryFunction function) {
   for (const char* suffix : {"_lpdf", "_lupdf", "_log"}) table.add(name + suffix, function);

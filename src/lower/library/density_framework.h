@@ -1,5 +1,6 @@
-// How a density becomes rows of the library: a density is one function of scalars; that its arguments may be any mix of
-// scalars and containers, and that it has the names `_lpdf`, `_lupdf` and so on, are rules that stand here once.
+// How a density becomes rows of the library: a density is one function of scalars; that its
+// arguments may be any mix of scalars and containers, and that it has the names `_lpdf`, `_lupdf`
+// and so on, are rules that stand here once.
 #pragma once
 
 #include <cmath>
@@ -78,9 +79,9 @@ inline Expr std_normal_cdf(Expr a) { return apply(graph::Op::kStdNormalCdf, a); 
 inline Expr std_normal_lcdf(Expr a) { return apply(graph::Op::kStdNormalLcdf, a); }
 inline Expr log_diff_exp(Expr a, Expr b) { return apply(graph::Op::kLogDiffExp, a, b); }
 
-/// log Gamma(x + d) - log Gamma(x), x > 0, x + d > 0, |d| not much above x where x is large. For x >= 1e4 by Stirling's
-/// series, where the difference of two logarithms of Gamma would lose all digits; error about 1e-12 either way.
-/// [DLMF 5.11.1]
+/// log Gamma(x + d) - log Gamma(x), x > 0, x + d > 0, |d| not much above x where x is large. For x
+/// >= 1e4 by Stirling's series, where the difference of two logarithms of Gamma would lose all
+/// digits; error about 1e-12 either way. [DLMF 5.11.1]
 Expr lgamma_difference(Expr x, Expr d);
 
 /// log Beta(a, b).
@@ -89,8 +90,9 @@ Expr lbeta(Expr a, Expr b);
 /// log n choose k of constants, 0 <= k <= n.
 double log_choose(double n, double k);
 
-/// A log density in the making: addends of all elements, merged, and the checks of the arguments. Addends that the
-/// elements share (log of a common scale) or constants (of the data) merge into one, whatever the number of elements.
+/// A log density in the making: addends of all elements, merged, and the checks of the arguments.
+/// Addends that the elements share (log of a common scale) or constants (of the data) merge into
+/// one, whatever the number of elements.
 class Density {
  public:
   explicit Density(const Call& call) : call_(call) {}
@@ -112,8 +114,8 @@ class Density {
   void require_non_negative(Expr x, const char* what);
   void require_probability(Expr x, const char* what);
   void require_less(Expr a, Expr b, const char* what);
-  /// The same for a simplex. That elements sum to one is not checked where each is known to lie in [0, 1], as those of a
-  /// declared simplex are.
+  /// The same for a simplex. That elements sum to one is not checked where each is known to lie in
+  /// [0, 1], as those of a declared simplex are.
   void require_simplex(std::span<const Scalar> x, const char* what);
   /// Value of an integer argument; a diagnostic if it depends on parameters.
   int64_t integer(Expr x, const char* what) const;
@@ -138,7 +140,8 @@ class Density {
 /// `normal` of `normal_lpdf`.
 std::string distribution_name(std::string_view function_name);
 
-/// Number of elements that the arguments agree on: 1 if all are scalars; a diagnostic if two containers differ.
+/// Number of elements that the arguments agree on: 1 if all are scalars; a diagnostic if two
+/// containers differ.
 size_t common_size(const Call& call, std::span<const Value> args);
 
 /// Element i of an argument; a scalar is its only element again and again.
@@ -146,7 +149,8 @@ inline Scalar element(const Value& arg, size_t i) {
   return arg.is_scalar() ? arg.elements[0] : arg.elements[i];
 }
 
-/// Elements of a vector, or of vector i of an array of vectors; a vector is its only one again and again.
+/// Elements of a vector, or of vector i of an array of vectors; a vector is its only one again and
+/// again.
 inline std::span<const Scalar> vector_of(const Value& v, size_t i) {
   if (v.type.array_depth == 0) return v.elements;
   const auto length = static_cast<size_t>(v.dims.back());
@@ -158,7 +162,8 @@ inline bool is_below(Expr y, Expr lower) {
   return y.is_constant() && lower.is_constant() && y.constant() < lower.constant();
 }
 
-/// Rows of the name with each suffix of a log density (`_lpdf` for real, `_lpmf` for integer outcomes), and the older
+/// Rows of the name with each suffix of a log density (`_lpdf` for real, `_lpmf` for integer
+/// outcomes), and the older
 /// `_log`.
 void add_density_names(LibraryTable& table, const std::string& name, LibraryFunction function);
 void add_mass_names(LibraryTable& table, const std::string& name, LibraryFunction function);
@@ -192,7 +197,8 @@ template <auto kFunction, Expr (*kTransform)(Expr)>
 Value sum_of(const Call& call, std::span<const Value> args) {
   const size_t size = common_size(call, args);
   Density density(call);
-  for (size_t i = 0; i < size; ++i) density += kTransform(call_element<kFunction>(density, args, i));
+  for (size_t i = 0; i < size; ++i)
+    density += kTransform(call_element<kFunction>(density, args, i));
   return Value::real(density.total().scalar());
 }
 
@@ -227,7 +233,8 @@ void add_cdf(LibraryTable& table, const std::string& name) {
   add_cdf_names(table, name, product_of<kCdf, transform_identity>, sum_of<kCdf, transform_log>,
                 sum_of<kCdf, transform_log1m>);
 }
-/// The same from the logarithms of the distribution function and its complement, for accuracy in both tails.
+/// The same from the logarithms of the distribution function and its complement, for accuracy in
+/// both tails.
 template <auto kLcdf, auto kLccdf>
 void add_log_cdf(LibraryTable& table, const std::string& name) {
   add_cdf_names(table, name, product_of<kLcdf, transform_exp>, sum_of<kLcdf, transform_identity>,

@@ -1,4 +1,5 @@
-// Log masses of integer outcomes: one function each, in the parametrisation of the Stan functions reference.
+// Log masses of integer outcomes: one function each, in the parametrisation of the Stan functions
+// reference.
 #include "lower/library/discrete_densities.h"
 
 #include <fmt/format.h>
@@ -11,11 +12,13 @@ namespace {
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 }
 
-// ---- shared with generalised linear models and distribution functions -----------------------------------------
+// ---- shared with generalised linear models and distribution functions
+// -----------------------------------------
 
 void bernoulli_logit(Density& d, Expr n, Expr alpha) {
   if (n.is_constant()) d.integer(n, "outcome", 0, 1);
-  // of n = 1 the form log inv_logit(alpha) is the same, but the sum over n alpha is linear in what alpha is made of
+  // of n = 1 the form log inv_logit(alpha) is the same, but the sum over n alpha is linear in what
+  // alpha is made of
   d.add_product(n, alpha);
   d -= log1p_exp(alpha);
 }
@@ -89,7 +92,8 @@ void require_ordered(Density& d, std::span<const Scalar> c) {
 }
 
 void ordered_logistic(Density& d, int64_t k, Expr eta, std::span<const Scalar> c) {
-  // s(a) - s(b) = s(a) s(-b) (1 - e^{b - a}), s the logistic function, a = eta - c_{k-1} > b = eta - c_k
+  // s(a) - s(b) = s(a) s(-b) (1 - e^{b - a}), s the logistic function, a = eta - c_{k-1} > b = eta
+  // - c_k
   const auto last = static_cast<int64_t>(c.size()) + 1;
   const auto cut = [&](int64_t j) { return d.expr(c[static_cast<size_t>(j - 1)]); };
   if (k > 1) d -= log1p_exp(cut(k - 1) - eta);
@@ -99,7 +103,8 @@ void ordered_logistic(Density& d, int64_t k, Expr eta, std::span<const Scalar> c
 
 namespace {
 
-// ---- binary and bounded ---------------------------------------------------------------------------------------
+// ---- binary and bounded
+// ---------------------------------------------------------------------------------------
 
 void bernoulli(Density& d, Expr n, Expr theta) {
   d.require_probability(theta, "probability");
@@ -121,8 +126,8 @@ void hypergeometric(Density& d, Expr n, Expr draws, Expr a, Expr b) {
   const int64_t marked = d.integer(a, "number of marked", 0, kNoLimit);
   const int64_t unmarked = d.integer(b, "number of unmarked", 0, kNoLimit);
   const int64_t drawn = d.integer(draws, "number of draws", 0, marked + unmarked);
-  const int64_t k = d.integer(n, "outcome", std::max<int64_t>(0, drawn - unmarked),
-                              std::min(marked, drawn));
+  const int64_t k =
+      d.integer(n, "outcome", std::max<int64_t>(0, drawn - unmarked), std::min(marked, drawn));
   const auto choose = [](int64_t from, int64_t of) {
     return log_choose(static_cast<double>(from), static_cast<double>(of));
   };
@@ -136,7 +141,8 @@ void discrete_range(Density& d, Expr y, Expr lower, Expr upper) {
   d += k < l || k > u ? kNegativeInfinity : -std::log(static_cast<double>(u - l + 1));
 }
 
-// ---- categories: the outcome may be an array, parameters are a vector or (of the ordered) an array of vectors -----
+// ---- categories: the outcome may be an array, parameters are a vector or (of the ordered) an
+// array of vectors -----
 
 Value categorical(const Call& call, std::span<const Value> args) {
   Density d(call);
@@ -154,8 +160,8 @@ Value categorical_logit_mass(const Call& call, std::span<const Value> args) {
   Density d(call);
   const std::vector<Scalar>& logits = args[1].elements;
   for (const Scalar& y : args[0].elements) {
-    categorical_logit(
-        d, d.integer(d.expr(y), "outcome", 1, static_cast<int64_t>(logits.size())), logits);
+    categorical_logit(d, d.integer(d.expr(y), "outcome", 1, static_cast<int64_t>(logits.size())),
+                      logits);
   }
   return Value::real(d.total().scalar());
 }
@@ -191,14 +197,15 @@ Value ordered_mass(const Call& call, std::span<const Value> args) {
   for (size_t i = 0; i < num_cuts; ++i) require_ordered(d, vector_of(cuts, i));
   for (size_t i = 0; i < size; ++i) {
     const std::span<const Scalar> c = vector_of(cuts, i);
-    const int64_t k = d.integer(d.expr(element(args[0], i)), "outcome", 1,
-                                static_cast<int64_t>(c.size()) + 1);
+    const int64_t k =
+        d.integer(d.expr(element(args[0], i)), "outcome", 1, static_cast<int64_t>(c.size()) + 1);
     kMass(d, k, d.expr(element(args[1], i)), c);
   }
   return Value::real(d.total().scalar());
 }
 
-// ---- unbounded ------------------------------------------------------------------------------------------------
+// ---- unbounded
+// ------------------------------------------------------------------------------------------------
 
 void neg_binomial(Density& d, Expr n, Expr alpha, Expr beta) {
   d.integer(n, "outcome", 0, kNoLimit);
@@ -214,7 +221,8 @@ void neg_binomial_2(Density& d, Expr n, Expr mu, Expr phi) {
   d.integer(n, "outcome", 0, kNoLimit);
   d.require_positive(mu, "location");
   d.require_positive(phi, "precision");
-  // (n + phi) log(mu + phi) = n log phi + phi log phi + (n + phi) log(1 + mu/phi): accurate where phi is large
+  // (n + phi) log(mu + phi) = n log phi + phi log phi + (n + phi) log(1 + mu/phi): accurate where
+  // phi is large
   d += lgamma_difference(phi, n);
   d -= lgamma(n + 1.0);
   d.add_product(n, log(mu));
@@ -238,14 +246,17 @@ void yule_simon(Density& d, Expr n, Expr alpha) {
   d -= lgamma_difference(alpha + 1.0, n);
 }
 
-// ---- counts ---------------------------------------------------------------------------------------------------
+// ---- counts
+// ---------------------------------------------------------------------------------------------------
 
-/// Checks that counts and parameters have one length, adds the multinomial coefficient and returns the total count.
+/// Checks that counts and parameters have one length, adds the multinomial coefficient and returns
+/// the total count.
 double add_multinomial_coefficient(Density& d, const Value& counts, const Value& parameters) {
   if (counts.elements.size() != parameters.elements.size()) {
-    d.call().fail(fmt::format("counts of `{}` have {} elements, its parameters {}; sizes must agree",
-                              d.call().name, counts.elements.size(), parameters.elements.size()),
-                  source::DiagnosticKind::kSize);
+    d.call().fail(
+        fmt::format("counts of `{}` have {} elements, its parameters {}; sizes must agree",
+                    d.call().name, counts.elements.size(), parameters.elements.size()),
+        source::DiagnosticKind::kSize);
   }
   double total = 0;
   for (const Scalar& n : counts.elements) {

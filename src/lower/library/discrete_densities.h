@@ -1,5 +1,5 @@
-// Parts of the table of discrete densities that have files of their own, and log masses that generalised linear models
-// share.
+// Parts of the table of discrete densities that have files of their own, and log masses that
+// generalised linear models share.
 #pragma once
 
 #include "lower/library/density_framework.h"

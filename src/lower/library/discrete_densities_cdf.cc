@@ -1,5 +1,5 @@
-// Distribution functions of integer outcomes. An outcome below the support has distribution function 0, one at or above
-// its top 1.
+// Distribution functions of integer outcomes. An outcome below the support has distribution
+// function 0, one at or above its top 1.
 #include <fmt/format.h>
 
 #include <limits>
@@ -55,9 +55,9 @@ Expr binomial(Density& d, Expr n, Expr trials, Expr theta) {
 template <auto kMass, class... Parameters>
 Expr log_sum_of_masses(Density& d, int64_t from, int64_t to, Parameters... parameters) {
   if (to - from > kMaxSum) {
-    d.call().fail(fmt::format("`{}` would sum {} masses; the limit is {}", d.call().name, to - from,
-                              kMaxSum),
-                  source::DiagnosticKind::kLimit);
+    d.call().fail(
+        fmt::format("`{}` would sum {} masses; the limit is {}", d.call().name, to - from, kMaxSum),
+        source::DiagnosticKind::kLimit);
   }
   std::vector<Scalar> masses;
   for (int64_t k = from; k <= to; ++k) {

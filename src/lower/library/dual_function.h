@@ -1,5 +1,5 @@
-// A function of few scalars that has no operation of its own in the graph: written once as a template, evaluated with
-// doubles, differentiated with dual numbers.
+// A function of few scalars that has no operation of its own in the graph: written once as a
+// template, evaluated with doubles, differentiated with dual numbers.
 #pragma once
 
 #include <array>
@@ -62,8 +62,8 @@ struct Dual {
 };
 inline double value_of(double x) { return x; }
 
-/// F: `static constexpr int kInputs`, `static const char* name()`, `template <class T> static T value(const
-/// std::array<T, kInputs>&)`. One output; reverse evaluates F once more, with duals.
+/// F: `static constexpr int kInputs`, `static const char* name()`, `template <class T> static T
+/// value(const std::array<T, kInputs>&)`. One output; reverse evaluates F once more, with duals.
 template <class F>
 class DualFunction : public graph::ArrayFunction {
  public:

@@ -1,7 +1,9 @@
-// Generalised linear models: the density of the linear predictor alpha + x beta. Nothing is special about them here;
-// rows of data times coefficients become linear combinations that the engine handles as a matrix product.
+// Generalised linear models: the density of the linear predictor alpha + x beta. Nothing is special
+// about them here; rows of data times coefficients become linear combinations that the engine
+// handles as a matrix product.
 #include <fmt/format.h>
 
+#include "graph/arrays/arrays.h"
 #include "lower/library/discrete_densities.h"
 #include "lower/library/multivariate_densities.h"
 
@@ -22,16 +24,18 @@ struct Design {
 
 [[noreturn]] void fail_size(const Call& call, const char* what, size_t found, const char* other,
                             size_t expected) {
-  call.fail(fmt::format("{} of `{}` has {} elements, but {} has {}; sizes must agree", what, call.name,
-                        found, other, expected),
+  call.fail(fmt::format("{} of `{}` has {} elements, but {} has {}; sizes must agree", what,
+                        call.name, found, other, expected),
             source::DiagnosticKind::kSize);
 }
 
-/// x: matrix, or a row vector, which is the row of every outcome. An outcome that is a scalar is that of every row.
+/// x: matrix, or a row vector, which is the row of every outcome. An outcome that is a scalar is
+/// that of every row.
 Design design_of(const Call& call, const Value& y, const Value& x) {
   const bool is_row = x.type.base == BaseType::kRowVector;
   const auto cols = static_cast<size_t>(x.dims.back());
-  const size_t rows = is_row ? (y.is_scalar() ? 1 : y.elements.size()) : static_cast<size_t>(x.dims[0]);
+  const size_t rows =
+      is_row ? (y.is_scalar() ? 1 : y.elements.size()) : static_cast<size_t>(x.dims[0]);
   if (!y.is_scalar() && y.elements.size() != rows) {
     fail_size(call, "outcome", y.elements.size(), "number of rows of the predictors", rows);
   }
@@ -45,26 +49,64 @@ void check_length(const Call& call, const Value& v, size_t expected, const char*
   }
 }
 
-/// alpha_i + x_i beta.
+/// Rows of the predictors times vectors of coefficients plus intercepts. Above a size, one array
+/// function with the data inside; below it, a linear combination for each row.
+class LinearPredictor {
+ public:
+  LinearPredictor(const Call& call, const Design& design, size_t num_products = 1)
+      : call_(call), design_(design) {
+    constexpr size_t kMaxExpandedProducts = 200'000;
+    if (design.broadcast || design.rows * design.cols * num_products <= kMaxExpandedProducts)
+      return;
+    std::vector<double> matrix;
+    matrix.reserve(design.x.elements.size());
+    for (const Scalar& s : design.x.elements) {
+      if (!s.is_constant()) return;
+      matrix.push_back(s.constant());
+    }
+    product_ = graph::data_matrix_product(matrix, static_cast<int64_t>(design.rows),
+                                          static_cast<int64_t>(design.cols));
+  }
+
+  /// intercept(i) + x_i beta.
+  template <class Intercept>
+  std::vector<Scalar> at(std::span<const Scalar> beta, Intercept intercept) const {
+    graph::Graph& g = call_.graph;
+    if (product_ != nullptr) {
+      std::vector<Scalar> eta = g.call(product_, beta);
+      for (size_t i = 0; i < design_.rows; ++i) eta[i] = g.add(eta[i], intercept(i));
+      return eta;
+    }
+    std::vector<Scalar> eta(design_.rows);
+    std::vector<Scalar> a(design_.cols + 1, Scalar(1.0));
+    std::vector<Scalar> b(beta.begin(), beta.end());
+    b.push_back(0.0);
+    for (size_t i = 0; i < design_.rows;
+         ++i) {  // the intercept is one more product: each row is one node
+      const auto row = design_.row(i);
+      std::copy(row.begin(), row.end(), a.begin());
+      b.back() = intercept(i);
+      eta[i] = g.dot(a, b);
+    }
+    return eta;
+  }
+
+ private:
+  const Call& call_;
+  const Design& design_;
+  graph::ArrayFunctionPtr product_;
+};
+
+/// alpha_i + x_i beta; without alpha, x_i beta.
 std::vector<Scalar> linear_predictor(const Call& call, const Design& design, const Value* alpha,
                                      const Value& beta) {
   check_length(call, beta, design.cols, "vector of coefficients", "a row of the predictors");
   if (alpha != nullptr) {
     check_length(call, *alpha, design.rows, "intercept", "number of rows of the predictors");
   }
-  std::vector<Scalar> eta(design.rows);
-  std::vector<Scalar> a(design.cols + 1);
-  std::vector<Scalar> b(beta.elements.begin(), beta.elements.end());
-  b.push_back(1.0);
-  for (size_t i = 0; i < design.rows; ++i) {
-    const auto row = design.row(i);
-    std::copy(row.begin(), row.end(), a.begin());
-    // the intercept is one more product, so that each row is one node
-    b.back() = alpha == nullptr ? Scalar(0.0) : element(*alpha, i);
-    a.back() = 1.0;
-    eta[i] = call.graph.dot(a, b);
-  }
-  return eta;
+  return LinearPredictor(call, design).at(beta.elements, [&](size_t i) {
+    return alpha == nullptr ? Scalar(0.0) : element(*alpha, i);
+  });
 }
 
 /// Density kDensity(y_i, eta_i, extra arguments_i).
@@ -130,23 +172,21 @@ Value categorical_logit_glm(const Call& call, std::span<const Value> args) {
       beta.dims[1] != static_cast<int64_t>(categories)) {
     call.fail(fmt::format("coefficients of `{}` are a matrix of {} x {}; {} predictors and {} "
                           "intercepts need {} x {}",
-                          call.name, beta.dims[0], beta.dims[1], design.cols, categories, design.cols,
-                          categories),
+                          call.name, beta.dims[0], beta.dims[1], design.cols, categories,
+                          design.cols, categories),
               source::DiagnosticKind::kSize);
   }
+  const LinearPredictor predictor(call, design, categories);
+  std::vector<std::vector<Scalar>> eta;  // [category][row]
+  std::vector<Scalar> column(design.cols);
+  for (size_t k = 0; k < categories; ++k) {
+    for (size_t j = 0; j < design.cols; ++j) column[j] = beta.elements[j * categories + k];
+    eta.push_back(predictor.at(column, [&](size_t) { return alpha.elements[k]; }));
+  }
   Density d(call);
-  std::vector<Scalar> a(design.cols + 1);
-  std::vector<Scalar> b(design.cols + 1);
   std::vector<Scalar> logits(categories);
   for (size_t i = 0; i < design.rows; ++i) {
-    const auto row = design.row(i);
-    std::copy(row.begin(), row.end(), a.begin());
-    a.back() = 1.0;
-    for (size_t k = 0; k < categories; ++k) {
-      for (size_t j = 0; j < design.cols; ++j) b[j] = beta.elements[j * categories + k];
-      b.back() = alpha.elements[k];
-      logits[k] = call.graph.dot(a, b);
-    }
+    for (size_t k = 0; k < categories; ++k) logits[k] = eta[k][i];
     const Expr y = d.expr(element(args[0], i));
     categorical_logit(d, d.integer(y, "outcome", 1, static_cast<int64_t>(categories)), logits);
   }

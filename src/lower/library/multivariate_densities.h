@@ -1,4 +1,5 @@
-// Parts of the table of multivariate densities that have files of their own, and the linear algebra that they share.
+// Parts of the table of multivariate densities that have files of their own, and the linear algebra
+// that they share.
 #pragma once
 
 #include "lower/library/density_framework.h"
@@ -23,8 +24,8 @@ struct SquareMatrix {
 /// A matrix argument that has to be square; a diagnostic if it is not.
 SquareMatrix square_argument(const Call& call, const Value& value, const char* what);
 
-/// L, lower triangular (upper part 0), with L L' = a. Density zero unless `a` is symmetric to 1e-8 and positive definite.
-/// n^3/6 multiplications.
+/// L, lower triangular (upper part 0), with L L' = a. Density zero unless `a` is symmetric to 1e-8
+/// and positive definite. n^3/6 multiplications. `what` names the matrix: "covariance".
 SquareMatrix cholesky(Density& d, const SquareMatrix& a, const char* what);
 
 /// Density zero unless the diagonal is positive; for a factor that the program gives.
@@ -33,6 +34,9 @@ void require_cholesky_factor(Density& d, const SquareMatrix& l, const char* what
 /// L^{-1} b.
 std::vector<Scalar> solve_lower(graph::Graph& graph, const SquareMatrix& l,
                                 std::span<const Scalar> b);
+/// L^{-1} of each column, one after the other.
+std::vector<Scalar> solve_lower_columns(graph::Graph& graph, const SquareMatrix& l,
+                                        const std::vector<std::vector<Scalar>>& columns);
 
 /// sum_i log L_ii.
 Expr log_diagonal(Density& d, const SquareMatrix& l);

@@ -40,15 +40,16 @@ Matrix multiply_transposed(graph::Graph& g, const Matrix& a, const Matrix& b) {
 }
 
 void add_to(graph::Graph& g, Matrix& a, const Matrix& b) {
-  for (size_t k = 0; k < a.elements.size(); ++k) a.elements[k] = g.add(a.elements[k], b.elements[k]);
+  for (size_t k = 0; k < a.elements.size(); ++k)
+    a.elements[k] = g.add(a.elements[k], b.elements[k]);
 }
 
 Matrix argument(const Call& call, const Value& v, size_t rows, size_t cols, const char* what) {
   const auto r = static_cast<size_t>(v.dims[0]);
   const size_t c = v.dims.size() > 1 ? static_cast<size_t>(v.dims[1]) : 1;
   if (r != rows || c != cols) {
-    call.fail(fmt::format("{} of `{}` is {} x {}; the other arguments need {} x {}", what, call.name, r,
-                          c, rows, cols),
+    call.fail(fmt::format("{} of `{}` is {} x {}; the other arguments need {} x {}", what,
+                          call.name, r, c, rows, cols),
               source::DiagnosticKind::kSize);
   }
   return {r, c, v.elements};
@@ -75,7 +76,7 @@ void update(Density& d, State& state, const Matrix& f_transposed, const Matrix& 
   Matrix q = multiply_transposed(g, fc, f_transposed);
   add_to(g, q, v);
   symmetrise(q);
-  const SquareMatrix l = cholesky(d, {r, q.elements}, "of the factor of the forecast covariance");
+  const SquareMatrix l = cholesky(d, {r, q.elements}, "forecast covariance");
   const Matrix forecast = multiply_transposed(g, f_transposed, state.mean.transposed());
   std::vector<Scalar> error(r);
   for (size_t i = 0; i < r; ++i) error[i] = g.sub(y[i], forecast.at(i, 0));
@@ -99,7 +100,8 @@ void update(Density& d, State& state, const Matrix& f_transposed, const Matrix& 
   symmetrise(state.covariance);
 }
 
-/// Arguments y [r, T], F [n, r], G [n, n], V [r, r] or its diagonal [r], W [n, n], m0 [n], C0 [n, n].
+/// Arguments y [r, T], F [n, r], G [n, n], V [r, r] or its diagonal [r], W [n, n], m0 [n], C0 [n,
+/// n].
 Value gaussian_dlm_obs(const Call& call, std::span<const Value> args) {
   graph::Graph& g = call.graph;
   Density d(call);
@@ -126,8 +128,9 @@ Value gaussian_dlm_obs(const Call& call, std::span<const Value> args) {
     }
     for (size_t i = 0; i < r; ++i) {  // independent errors: one number after the other
       d.require_non_negative(d.expr(v.at(i, 0)), "variance of the observations");
-      const Matrix row(1, n, {f_transposed.elements.begin() + static_cast<std::ptrdiff_t>(i * n),
-                              f_transposed.elements.begin() + static_cast<std::ptrdiff_t>((i + 1) * n)});
+      const Matrix row(1, n,
+                       {f_transposed.elements.begin() + static_cast<std::ptrdiff_t>(i * n),
+                        f_transposed.elements.begin() + static_cast<std::ptrdiff_t>((i + 1) * n)});
       update(d, state, row, Matrix(1, 1, {v.at(i, 0)}), {&y[i], 1});
     }
   }

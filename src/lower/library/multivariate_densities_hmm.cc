@@ -1,5 +1,6 @@
-// Hidden Markov models with K states, T observations, log_omega[k, t] = log p(y_t | state k), transition matrix
-// Gamma[j, k] = p(k | j) and initial distribution rho: the forward and backward recursions on the log scale.
+// Hidden Markov models with K states, T observations, log_omega[k, t] = log p(y_t | state k),
+// transition matrix Gamma[j, k] = p(k | j) and initial distribution rho: the forward and backward
+// recursions on the log scale.
 #include <fmt/format.h>
 
 #include "lower/library/multivariate_densities.h"
@@ -24,11 +25,11 @@ HiddenMarkov hidden_markov_of(Density& d, std::span<const Value> args) {
   const auto times = static_cast<size_t>(args[0].dims[1]);
   if (args[1].dims[0] != args[0].dims[0] || args[1].dims[1] != args[0].dims[0] ||
       args[2].elements.size() != states) {
-    call.fail(fmt::format("`{}` has observations of {} states, a transition matrix of {} x {} and an "
-                          "initial distribution of {}; sizes must agree",
-                          call.name, states, args[1].dims[0], args[1].dims[1],
-                          args[2].elements.size()),
-              source::DiagnosticKind::kSize);
+    call.fail(
+        fmt::format("`{}` has observations of {} states, a transition matrix of {} x {} and an "
+                    "initial distribution of {}; sizes must agree",
+                    call.name, states, args[1].dims[0], args[1].dims[1], args[2].elements.size()),
+        source::DiagnosticKind::kSize);
   }
   HiddenMarkov m{states, times, args[0], {}, {}};
   for (size_t j = 0; j < states; ++j) {
@@ -101,7 +102,8 @@ Value hmm_hidden_state_prob(const Call& call, std::span<const Value> args) {
   return result;
 }
 
-/// A draw of the states given the observations: forward, then backward sampling. States count from 1.
+/// A draw of the states given the observations: forward, then backward sampling. States count
+/// from 1.
 Value hmm_latent_rng(const Call& call, std::span<const Value> args) {
   Density d(call);
   if (args[0].elements.empty()) return Value::array(BaseType::kInt, {});

@@ -15,12 +15,12 @@ Value dirichlet(const Call& call, std::span<const Value> args) {
   for (const Value* v : {&theta, &alpha}) {
     if (v->type.array_depth > 0) count = static_cast<size_t>(v->dims[0]);
   }
-  const bool differ = theta.type.array_depth > 0 && alpha.type.array_depth > 0 &&
-                      theta.dims[0] != alpha.dims[0];
+  const bool differ =
+      theta.type.array_depth > 0 && alpha.type.array_depth > 0 && theta.dims[0] != alpha.dims[0];
   if (count == 0 && !differ) return Value::real(0.0);
   if (differ || theta.dims.back() != alpha.dims.back()) {
-    call.fail(fmt::format("simplex and prior sample sizes of `{}` differ in size: {} and {}", call.name,
-                          fmt::join(theta.dims, " x "), fmt::join(alpha.dims, " x ")),
+    call.fail(fmt::format("simplex and prior sample sizes of `{}` differ in size: {} and {}",
+                          call.name, fmt::join(theta.dims, " x "), fmt::join(alpha.dims, " x ")),
               source::DiagnosticKind::kSize);
   }
   Density d(call);
@@ -64,7 +64,7 @@ Value lkj_corr(const Call& call, std::span<const Value> args) {
     if (deviation.is_constant() && deviation.constant() <= 1e-8) continue;
     d.require_non_negative(1e-8 - deviation, "1e-8 - |1 - diagonal| of the correlation matrix");
   }
-  const SquareMatrix l = cholesky(d, r, "of the factor of the correlation matrix");
+  const SquareMatrix l = cholesky(d, r, "correlation matrix");
   d.add_product(eta - 1.0, log_diagonal(d, l), 2);
   d -= log_lkj_integral(r.n, eta);
   return Value::real(d.total().scalar());
@@ -89,20 +89,22 @@ Value lkj_corr_cholesky(const Call& call, std::span<const Value> args) {
 /// ||a^{-1} b||_F^2 of lower triangular a, b.
 Expr squared_ratio(Density& d, const SquareMatrix& a, const SquareMatrix& b) {
   graph::Graph& g = d.call().graph;
-  std::vector<Scalar> squares;
-  std::vector<Scalar> column(a.n);
+  std::vector<std::vector<Scalar>> columns(a.n, std::vector<Scalar>(a.n, Scalar(0.0)));
   for (size_t j = 0; j < a.n; ++j) {
-    for (size_t i = 0; i < a.n; ++i) column[i] = i < j ? Scalar(0.0) : b.at(i, j);
-    for (Scalar z : solve_lower(g, a, column)) squares.push_back(g.square(z));
+    for (size_t i = j; i < a.n; ++i) columns[j][i] = b.at(i, j);
   }
+  std::vector<Scalar> squares = solve_lower_columns(g, a, columns);
+  for (Scalar& z : squares) z = g.square(z);
   return d.expr(g.sum(squares));
 }
 
 enum class Form { kMatrix, kCholesky };
 
-/// log density of W at degrees of freedom nu and scale S, of their factors: with G the ratio of factors,
-///   Wishart: -(nu k/2) log 2 - log Gamma_k(nu/2) + (nu - k - 1) log|L_W| - nu log|L_S| - ||L_S^{-1} L_W||^2/2,
-///   inverse: the same with  -(nu + k + 1) log|L_W| + nu log|L_S| - ||L_W^{-1} L_S||^2/2.
+/// log density of W at degrees of freedom nu and scale S, of their factors: with G the ratio of
+/// factors,
+///   Wishart: -(nu k/2) log 2 - log Gamma_k(nu/2) + (nu - k - 1) log|L_W| - nu log|L_S| -
+///   ||L_S^{-1} L_W||^2/2, inverse: the same with  -(nu + k + 1) log|L_W| + nu log|L_S| -
+///   ||L_W^{-1} L_S||^2/2.
 /// Of a factor as the outcome, times the Jacobian 2^k prod_j L_jj^{k - j + 1} of L -> L L'.
 template <Form kForm, bool kInverse>
 Value wishart(const Call& call, std::span<const Value> args) {
@@ -111,16 +113,16 @@ Value wishart(const Call& call, std::span<const Value> args) {
   SquareMatrix w = square_argument(call, args[0], "outcome");
   SquareMatrix s = square_argument(call, args[2], "scale");
   if (w.n != s.n) {
-    call.fail(fmt::format("outcome and scale of `{}` have {} and {} rows; sizes must agree", call.name,
-                          w.n, s.n),
+    call.fail(fmt::format("outcome and scale of `{}` have {} and {} rows; sizes must agree",
+                          call.name, w.n, s.n),
               source::DiagnosticKind::kSize);
   }
   if (w.n == 0) return Value::real(0.0);
   const auto k = static_cast<double>(w.n);
   d.require_positive(nu - (k - 1), "degrees of freedom - number of rows + 1");
   if constexpr (kForm == Form::kMatrix) {
-    w = cholesky(d, w, "of the factor of the outcome");
-    s = cholesky(d, s, "of the factor of the scale");
+    w = cholesky(d, w, "outcome");
+    s = cholesky(d, s, "scale");
   } else {
     require_cholesky_factor(d, w, "diagonal of the outcome");
     require_cholesky_factor(d, s, "diagonal of the scale");

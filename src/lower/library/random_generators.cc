@@ -1,5 +1,6 @@
-// Random number generators of scalars. Each is a function of a stream and numbers; that arguments may be containers,
-// with an array as the result, is a rule. A generator says by NaN or kNoDraw that its arguments are outside of the domain.
+// Random number generators of scalars. Each is a function of a stream and numbers; that arguments
+// may be containers, with an array as the result, is a rule. A generator says by NaN or kNoDraw
+// that its arguments are outside of the domain.
 #include "lower/library/random_generators.h"
 
 #include <fmt/format.h>
@@ -47,10 +48,12 @@ void check_probabilities(const Call& call, std::span<const double> p, const char
 
 namespace {
 
-/// Returned by a generator of integers (which may be negative) whose arguments are outside of the domain.
+/// Returned by a generator of integers (which may be negative) whose arguments are outside of the
+/// domain.
 constexpr int64_t kNoDraw = std::numeric_limits<int64_t>::min();
 
-// ---- rows -----------------------------------------------------------------------------------------------------
+// ---- rows
+// -----------------------------------------------------------------------------------------------------
 
 template <class Result, class... Args>
 constexpr size_t draw_arity(Result (*)(RandomStream&, Args...)) {
@@ -62,7 +65,8 @@ auto draw_with(RandomStream& random, const std::array<double, n>& x, std::index_
   return kDraw(random, x[k]...);
 }
 
-/// kDraw(random, args[0][i], args[1][i], ...) for each element: a scalar if all arguments are, else an array.
+/// kDraw(random, args[0][i], args[1][i], ...) for each element: a scalar if all arguments are, else
+/// an array.
 template <auto kDraw>
 Value draw_each(const Call& call, std::span<const Value> args) {
   constexpr size_t n = draw_arity(kDraw);
@@ -107,7 +111,8 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 bool is_positive(double x) { return x > 0 && std::isfinite(x); }
 
-// ---- reals ----------------------------------------------------------------------------------------------------
+// ---- reals
+// ----------------------------------------------------------------------------------------------------
 
 double normal(RandomStream& r, double mu, double sigma) { return r.normal(mu, sigma); }
 double std_normal(RandomStream& r) { return r.normal(); }
@@ -163,7 +168,8 @@ double uniform(RandomStream& r, double a, double b) {
 }
 double von_mises(RandomStream& r, double mu, double kappa) { return r.von_mises(mu, kappa); }
 
-// ---- integers -------------------------------------------------------------------------------------------------
+// ---- integers
+// -------------------------------------------------------------------------------------------------
 
 bool is_count(double n) { return n >= 0 && n <= 9e15 && n == std::floor(n); }
 int64_t to_count(double n) { return static_cast<int64_t>(n); }
@@ -218,7 +224,8 @@ int64_t yule_simon(RandomStream& r, double alpha) {
   return n <= 9e15 ? to_count(n) : kNoDraw;
 }
 
-// ---- categories -----------------------------------------------------------------------------------------------
+// ---- categories
+// -----------------------------------------------------------------------------------------------
 
 Value categorical_rng(const Call& call, std::span<const Value> args) {
   const std::vector<double> theta = constants_of(call, args[0]);
@@ -309,10 +316,11 @@ Value bernoulli_logit_glm_rng(const Call& call, std::span<const Value> args) {
   const size_t rows = is_matrix ? static_cast<size_t>(args[0].dims[0]) : alpha.size();
   const auto cols = static_cast<size_t>(args[0].dims.back());
   if (coefficients.size() != cols || (!args[1].is_scalar() && alpha.size() != rows)) {
-    call.fail(fmt::format("`{}` has predictors of {} x {}, {} intercepts and {} coefficients; sizes "
-                          "must agree",
-                          call.name, rows, cols, alpha.size(), coefficients.size()),
-              source::DiagnosticKind::kSize);
+    call.fail(
+        fmt::format("`{}` has predictors of {} x {}, {} intercepts and {} coefficients; sizes "
+                    "must agree",
+                    call.name, rows, cols, alpha.size(), coefficients.size()),
+        source::DiagnosticKind::kSize);
   }
   std::vector<Scalar> draws;
   for (size_t i = 0; i < rows; ++i) {

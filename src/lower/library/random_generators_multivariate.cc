@@ -21,8 +21,8 @@ struct Square {
 
 Square square_of(const Call& call, const Value& v, const char* what) {
   if (v.dims.size() != 2 || v.dims[0] != v.dims[1]) {
-    call.fail(fmt::format("{} of `{}` is {} x {}; it must be square", what, call.name, v.dims.front(),
-                          v.dims.back()),
+    call.fail(fmt::format("{} of `{}` is {} x {}; it must be square", what, call.name,
+                          v.dims.front(), v.dims.back()),
               source::DiagnosticKind::kSize);
   }
   Square s(static_cast<size_t>(v.dims[0]));
@@ -36,8 +36,9 @@ Square cholesky(const Call& call, const Square& a, const char* what) {
   for (size_t j = 0; j < a.n; ++j) {
     for (size_t i = j; i < a.n; ++i) {
       if (!(std::abs(a.at(i, j) - a.at(j, i)) <= 1e-8)) {
-        call.fail(fmt::format("{} of `{}` is not symmetric: elements [{}, {}] and [{}, {}] are {} and {}",
-                              what, call.name, i + 1, j + 1, j + 1, i + 1, a.at(i, j), a.at(j, i)));
+        call.fail(
+            fmt::format("{} of `{}` is not symmetric: elements [{}, {}] and [{}, {}] are {} and {}",
+                        what, call.name, i + 1, j + 1, j + 1, i + 1, a.at(i, j), a.at(j, i)));
       }
       double rest = a.at(i, j);
       for (size_t k = 0; k < j; ++k) rest -= l.at(i, k) * l.at(j, k);
@@ -107,7 +108,8 @@ Value matrix_value(const Square& a) {
   return Value::matrix(n, n, {a.x.begin(), a.x.end()});
 }
 
-// ---- normal and Student-t -------------------------------------------------------------------------------------
+// ---- normal and Student-t
+// -------------------------------------------------------------------------------------
 
 enum class Scale { kCovariance, kPrecision, kCholesky };
 
@@ -128,9 +130,10 @@ Value draw_elliptical(const Call& call, const Value& mu, const Value& matrix, Sc
   std::vector<double> draws = constants_of(call, mu);
   const size_t count = mu.type.array_depth == 0 ? 1 : static_cast<size_t>(mu.dims[0]);
   if (count > 0 && static_cast<size_t>(mu.dims.back()) != l.n) {
-    call.fail(fmt::format("location of `{}` has {} elements, its scale matrix {} rows; sizes must agree",
-                          call.name, mu.dims.back(), l.n),
-              source::DiagnosticKind::kSize);
+    call.fail(
+        fmt::format("location of `{}` has {} elements, its scale matrix {} rows; sizes must agree",
+                    call.name, mu.dims.back(), l.n),
+        source::DiagnosticKind::kSize);
   }
   std::vector<double> z(l.n);
   for (size_t c = 0; c < count; ++c) {
@@ -164,10 +167,12 @@ Value multi_student_t_rng(const Call& call, std::span<const Value> args) {
   });
 }
 
-// ---- correlation matrices -------------------------------------------------------------------------------------
+// ---- correlation matrices
+// -------------------------------------------------------------------------------------
 
-/// The factor of a correlation matrix, row by row: row k + 1 has squared length beta(k/2, .) in front of its diagonal,
-/// in a direction uniform on the sphere.  [Lewandowski, Kurowicka, Joe 2009, sec. 3.2, the onion method]
+/// The factor of a correlation matrix, row by row: row k + 1 has squared length beta(k/2, .) in
+/// front of its diagonal, in a direction uniform on the sphere.  [Lewandowski, Kurowicka, Joe 2009,
+/// sec. 3.2, the onion method]
 Square draw_lkj(const Call& call, const Value& size, const Value& shape) {
   RandomStream& random = random_of(call);
   const double rows = constants_of(call, size)[0];
@@ -201,9 +206,11 @@ Value lkj_corr_rng(const Call& call, std::span<const Value> args) {
   return matrix_value(r);
 }
 
-// ---- covariance matrices --------------------------------------------------------------------------------------
+// ---- covariance matrices
+// --------------------------------------------------------------------------------------
 
-/// The factor of a Wishart matrix of scale identity.  [Bartlett 1933; Smith and Hocking 1972, doi 10.2307/2346290]
+/// The factor of a Wishart matrix of scale identity.  [Bartlett 1933; Smith and Hocking 1972,
+/// doi 10.2307/2346290]
 Square draw_bartlett(const Call& call, double nu, size_t n) {
   RandomStream& random = random_of(call);
   if (!(nu > static_cast<double>(n) - 1) || std::isinf(nu)) fail_domain(call, {&nu, 1});
@@ -225,17 +232,16 @@ Square scale_factor(const Call& call, const Value& v, Form form) {
 template <Form kForm>
 Value wishart_rng(const Call& call, std::span<const Value> args) {
   const Square l = scale_factor(call, args[1], kForm);
-  const Square factor =
-      multiply_lower(l, draw_bartlett(call, constants_of(call, args[0])[0], l.n));
+  const Square factor = multiply_lower(l, draw_bartlett(call, constants_of(call, args[0])[0], l.n));
   return matrix_value(kForm == Form::kCholesky ? factor : self_product(factor));
 }
 
-/// W^{-1} of a Wishart W with scale S^{-1}: with S = L L' and Bartlett's A, (L^{-T} A A' L^{-1})^{-1} = (L A^{-T}) (...)'.
+/// W^{-1} of a Wishart W with scale S^{-1}: with S = L L' and Bartlett's A, (L^{-T} A A'
+/// L^{-1})^{-1} = (L A^{-T}) (...)'.
 template <Form kForm>
 Value inv_wishart_rng(const Call& call, std::span<const Value> args) {
   const Square l = scale_factor(call, args[1], kForm);
-  const Square inverse =
-      inverse_lower(draw_bartlett(call, constants_of(call, args[0])[0], l.n));
+  const Square inverse = inverse_lower(draw_bartlett(call, constants_of(call, args[0])[0], l.n));
   Square root(l.n);
   for (size_t i = 0; i < l.n; ++i) {
     for (size_t j = 0; j < l.n; ++j) {
