@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "syntax/doc.h"
@@ -94,7 +95,7 @@ class Formatter {
     while (comment_before(end)) {
       const Span span = comments_[next_comment_];
       if (!out_.empty() && !begins_line(span.begin)) {
-        append_comment();
+        append_comment(indent_);
       } else {
         start_line(span.begin);
         const std::string comment = take_comment();
@@ -106,10 +107,10 @@ class Formatter {
   }
 
   /// The next comment at the end of the last line, or below it where a `//` closes that line.
-  void append_comment() {
+  void append_comment(int indent) {
     const std::string comment = take_comment();
     if (line_is_closed_) {
-      out_.append(indent_columns(), ' ');
+      out_.append(static_cast<size_t>(indent * kIndent), ' ');
     } else {
       out_.back() = ' ';
     }
@@ -152,7 +153,8 @@ class Formatter {
 
   void finish(uint32_t end) {
     last_end_ = std::max(last_end_, end);
-    while (comment_before(end)) append_comment();  // those that the layout had no place for
+    // Those that the layout had no place for; below a bare body they stand before what follows.
+    while (comment_before(end)) append_comment(indent_ - num_bare_bodies_);
   }
 
   // Blocks.
@@ -185,6 +187,14 @@ class Formatter {
     at_block_start_ = line_is_closed_ = false;
     out_.append(indent_columns(), ' ').append("}\n");
     last_end_ = std::max(last_end_, end);
+  }
+
+  void braces(const Stmt& stmt) {
+    const int num_bare_bodies = std::exchange(num_bare_bodies_, 0);
+    open_brace(stmt.span.begin);
+    statements(stmt.stmts);
+    close_brace(stmt.span.end);
+    num_bare_bodies_ = num_bare_bodies;
   }
 
   void functions() {
@@ -278,16 +288,12 @@ class Formatter {
         loop_head(doc, stmt);
         layout(doc);
         if (stmt.kind != Stmt::Kind::kProfile) return body(stmt.body);
-        open_brace(stmt.span.begin);
-        statements(stmt.stmts);
-        return close_brace(stmt.span.end);
+        return braces(stmt);
       }
       case Stmt::Kind::kBlock:
         flush_comments(stmt.span.begin);
         start_line(stmt.span.begin);
-        open_brace(stmt.span.begin);
-        statements(stmt.stmts);
-        return close_brace(stmt.span.end);
+        return braces(stmt);
       default:
         simple(stmt.span, [&](Doc& doc) { simple_statement(doc, stmt); });
     }
@@ -315,15 +321,15 @@ class Formatter {
   void body(StmtId id) {
     const Stmt& stmt = program_.stmts[id];
     if (stmt.kind == Stmt::Kind::kBlock) {
-      open_brace(stmt.span.begin);
-      statements(stmt.stmts);
-      close_brace(stmt.span.end);
+      braces(stmt);
       return;
     }
     out_ += '\n';
     ++indent_;
+    ++num_bare_bodies_;
     at_block_start_ = true;
     statement(id);
+    --num_bare_bodies_;
     --indent_;
   }
 
@@ -500,10 +506,11 @@ class Formatter {
 
   /// `count` items with commas between them; comments up to `end` belong to it.
   template <class BeginOf, class Item>
-  void list(Doc& doc, size_t count, uint32_t end, BeginOf begin_of, Item item) {
+  void list(Doc& doc, size_t count, uint32_t end, BeginOf begin_of, Item item,
+            bool break_first = false) {
     for (size_t i = 0; i < count; ++i) {
       if (i > 0) doc.text(",");
-      on_next_line(doc, begin_of(i), i > 0, [&] { item(i); });
+      on_next_line(doc, begin_of(i), i > 0 || break_first, [&] { item(i); });
     }
     if (!trailing_comments(doc, end)) return;
     doc.break_parent();
@@ -608,10 +615,7 @@ class Formatter {
       list(
           doc, expr.args.size() - 1, expr.span.end,
           [&](size_t i) { return program_.exprs[expr.args[i + 1]].span.begin; },
-          [&](size_t i) {
-            if (i == 0) doc.text(" ");
-            expression(doc, expr.args[i + 1]);
-          });
+          [&](size_t i) { expression(doc, expr.args[i + 1]); }, true);
       doc.end_nest();
     }
     doc.text(")");
@@ -651,6 +655,7 @@ class Formatter {
   std::string out_;
   int indent_ = 0;
   uint32_t last_end_ = 0;
+  int num_bare_bodies_ = 0;  // open bodies without braces, inside the innermost braces
   bool at_block_start_ = false;
   bool line_is_closed_ = false;  // by a `//` comment
 };
