@@ -35,7 +35,7 @@ int CompileCommand::run() {
   syntax::LexOptions lex;
   lex.include_paths = program.include_paths;
   if (dump == "tokens") {
-    std::cout << syntax::dump_tokens(syntax::lex(file, run.sources, run.sink, lex), run.sources);
+    std::cout << syntax::dump(syntax::lex(file, run.sources, run.sink, lex).tokens, run.sources);
     return finish();
   }
   if (dump == "ast") {

@@ -26,7 +26,7 @@ struct FormatCommand {
       options.lex.include_paths = program.include_paths;
       options.lex.expand_includes = false;
       const syntax::Program parsed = syntax::parse(file, run.sources, run.sink, options);
-      if (!run.sink.has_errors()) text = syntax::format(parsed, run.sources[file]);
+      if (!run.sink.has_errors()) text = syntax::format(parsed, file, run.sources);
     }
     const bool failed = run.sink.has_errors();
     if (failed) {
