@@ -269,7 +269,7 @@ class Lexer {
   void include() {
     const size_t begin = pos_;
     pos_ += 8;
-    while (is_blank(at(0))) ++pos_;
+    while (is_blank(at(0)) || is_newline(at(0))) ++pos_;  // the name may stand on the next line
     std::string name;
     const char open = at(0);
     if (open == '"' || open == '<') {

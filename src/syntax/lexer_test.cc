@@ -110,7 +110,7 @@ struct Files {
 
 TEST(Lexer, ExpandsIncludesInAllSpellings) {
   Files files;
-  files.texts = {{"main", "1 #include a.stan // c\n2\n  #include \"b c\"\n3 #include <a.stan>\n4"},
+  files.texts = {{"main", "1 #include a.stan // c\n2\n  #include \"b c\"\n3 #include\n<a.stan>\n4"},
                  {"a.stan", "x"},
                  {"b c", "y #include a.stan\nz"}};
   EXPECT_EQ(files.expand("main"), "1 x 2 y x z 3 x 4  ");
