@@ -71,6 +71,13 @@ void judge_tail(const Evidence& e, Judge& judge) {
 }
 
 void judge_optimisation(const Evidence& e, Judge& judge) {
+  if (e.adapted) {
+    judge.lower_to(Grade::kUsable,
+                   "The approximation is a mixture fitted to reweighted draws: what those did not "
+                   "reach, k-hat "
+                   "cannot see.");
+    judge.suggest(kReparameterise);
+  }
   if (e.cancelled) judge.lower_to(Grade::kBad, "The fit was interrupted.");
   if (e.stopped_early) {
     judge.lower_to(Grade::kUsable, "The optimisation ended before its stopping rule was met.");
@@ -93,10 +100,11 @@ void judge_starts(const Evidence& e, Judge& judge) {
         fmt::format("{} of {} starting points led nowhere.", e.num_failed_starts, e.num_starts));
   }
   if (e.num_modes_covered > 1) {
-    judge.lower_to(Grade::kUsable,
-                   fmt::format("The posterior has several modes; {} were found and are all in the "
-                               "approximation, others may have been missed.",
-                               e.num_modes_covered));
+    judge.lower_to(
+        Grade::kUsable,
+        fmt::format("Different starting points end in {} different places; the approximation "
+                    "is built of all of them, but others may have been missed.",
+                    e.num_modes_covered));
   }
   std::ptrdiff_t rivals = 0;
   double best = -std::numeric_limits<double>::infinity();
@@ -133,6 +141,8 @@ Estimate elbo_from_log_ratios(std::span<const double> log_ratios) {
   }
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (n == 0) return {-kInfinity, kInfinity};
+  // q cut down to where p is positive has the density q / (n / S).
+  mean += std::log(n / static_cast<double>(log_ratios.size()));
   return {mean, n > 1 ? std::sqrt(variance / (n - 1) / n) : kInfinity};
 }
 

@@ -18,8 +18,10 @@ struct Estimate {
   double error = std::numeric_limits<double>::quiet_NaN();
 };
 
-/// E_q[log p - log q] and its standard error, from independent draws of q, in nats. -inf if some
-/// ratio is -inf.
+/// E_q[log p - log q] and its standard error, from independent draws of q, in nats. Where some
+/// ratios are not finite, the ELBO is that of q restricted to the others (q itself has -inf
+/// whatever the rest): still a bound, and the number of such draws is part of the evidence for the
+/// verdict. -inf where no ratio is finite.
 Estimate elbo_from_log_ratios(std::span<const double> log_ratios);
 
 enum class Grade { kGood, kUsable, kBad };
@@ -36,6 +38,7 @@ struct Evidence {
   double ess = 0;
   Estimate elbo;
   bool reweighted = false;  // the draws handed out are importance-resampled
+  bool adapted = false;     // q was fitted to importance-weighted draws: its k-hat is optimistic
   std::ptrdiff_t num_modes_covered = 1;  // modes that the approximation was built from
   /// Estimated nats between the ELBO and its optimum within the family, and what was asked for;
   /// NaN: unknown.

@@ -50,6 +50,7 @@ TEST(Verdict, EveryReasonLowersTheGrade) {
       {"cut off", [](Evidence& e) { e.stopped_early = true; }, Grade::kUsable},
       {"cancelled", [](Evidence& e) { e.cancelled = true; }, Grade::kBad},
       {"second mode", [](Evidence& e) { e.other_modes = {-0.5}; }, Grade::kBad},
+      {"adapted mixture", [](Evidence& e) { e.adapted = true; }, Grade::kUsable},
       {"covered second mode", [](Evidence& e) { e.num_modes_covered = 2; }, Grade::kUsable},
       {"tiny second mode", [](Evidence& e) { e.other_modes = {-30}; }, Grade::kGood},
       {"one zero density", [](Evidence& e) { e.num_nonfinite = 1; }, Grade::kGood},
@@ -77,7 +78,7 @@ TEST(Elbo, MeanAndError) {
   EXPECT_DOUBLE_EQ(e.value, 3);
   EXPECT_NEAR(e.error, std::sqrt(14.0 / 3 / 4), 1e-14);
   EXPECT_EQ(elbo_from_log_ratios(std::vector<double>{-kInfinity}).value, -kInfinity);
-  EXPECT_DOUBLE_EQ(elbo_from_log_ratios(std::vector<double>{-kInfinity, 2}).value, 2);
+  EXPECT_DOUBLE_EQ(elbo_from_log_ratios(std::vector<double>{-kInfinity, 2}).value, 2 - std::log(2));
   EXPECT_TRUE(std::isnan(elbo_from_log_ratios({}).value));
 }
 

@@ -15,6 +15,7 @@
 #include "infer/family/mixture.h"
 #include "infer/judgement.h"
 #include "infer/ladder.h"
+#include "infer/method/adaptive_mixture.h"
 #include "infer/method/advi.h"
 #include "infer/method/batch_and_match.h"
 #include "infer/method/laplace.h"
@@ -51,11 +52,18 @@ constexpr std::array<FamilyWord, 3> kFamilies = {{{FamilyChoice::kAuto, "auto"},
 /// What a method leaves to be judged.
 struct Candidate {
   FamilyPtr q;  // null: the method failed
+  std::vector<FullRankNormal>
+      normals;                  // what q is made of, where escalations can build on it, best first
+  std::vector<double> weights;  // of them
   double gap = std::numeric_limits<double>::quiet_NaN();
   bool converged = true;
+  bool adapted = false;  // fitted to importance-weighted draws
   Index modes_covered = 1;
   std::vector<double> other_modes;  // log mass relative to q, of what q does not cover
 };
+
+// The mixture learns D^2/2 numbers a component from a few thousand effective draws.
+constexpr Index kMaxMixtureDim = 40;
 
 class Fit {
  public:
@@ -157,20 +165,22 @@ class Fit {
     }
     c.gap = std::max(0.0, r.best.gap - 2 * r.best.gap_error);
     c.converged = c.gap <= gap_tolerance_;
+    c.normals.push_back(r.best.normal);
+    c.weights.push_back(1);
     c.q = std::make_shared<FullRankNormal>(r.best.normal);
     if (r.rivals.empty()) return c;
-    if (options_.escalate && options_.method == Method::kAuto) {
-      std::vector<FamilyPtr> parts{c.q};
-      std::vector<double> weights{1.0};
-      for (const Ascended& rival : r.rivals) {
-        parts.push_back(std::make_shared<FullRankNormal>(rival.normal));
-        weights.push_back(std::exp(std::min(0.0, rival.elbo - r.best.elbo)));
-      }
-      c.modes_covered = static_cast<Index>(parts.size());
-      c.q = std::make_shared<Mixture>(std::move(parts), std::move(weights));
-    } else {
+    if (!options_.escalate || options_.method != Method::kAuto) {
       for (const Ascended& rival : r.rivals) c.other_modes.push_back(rival.elbo - r.best.elbo);
+      return c;
     }
+    std::vector<NormalPtr> parts{std::make_shared<FullRankNormal>(r.best.normal)};
+    for (const Ascended& rival : r.rivals) {
+      c.normals.push_back(rival.normal);
+      c.weights.push_back(std::exp(rival.elbo - r.best.elbo));
+      parts.push_back(std::make_shared<FullRankNormal>(rival.normal));
+    }
+    c.modes_covered = static_cast<Index>(parts.size());
+    c.q = std::make_shared<Mixture>(std::move(parts), c.weights);
     return c;
   }
 
@@ -195,7 +205,7 @@ class Fit {
 
   Candidate only_pathfinder() {
     if (start().best < 0) return {};
-    std::vector<FamilyPtr> parts;
+    std::vector<NormalPtr> parts;
     for (const PathfinderPath& path : starts_.paths) {
       if (path.approximation) parts.push_back(path.approximation);
     }
@@ -250,26 +260,58 @@ class Fit {
 
   Index judge_count() const {
     if (options_.judge_draws > 0) return std::max(options_.judge_draws, options_.draws);
-    // 20 draws for each that is handed out, within memory (8 million numbers) and two seconds at
-    // the speed so far.
-    const double seconds_each = objective_.elapsed_seconds() /
-                                static_cast<double>(std::max<int64_t>(1, objective_.evaluations()));
-    const auto affordable = static_cast<Index>(std::min(1e9, 2 / std::max(1e-9, seconds_each)));
-    const Index most = std::min({Index{20000}, 8'000'000 / dim(), affordable});
-    return context_.cancelled() ? std::max<Index>(options_.draws, 1000)
-                                : std::max({most, options_.draws, Index{4000}});
+    // Enough for resampling to find few copies, within memory for 8 million numbers.
+    return std::max({std::min(Index{10000}, 8'000'000 / dim()), options_.draws, Index{2000}});
+  }
+
+  Judgement judge(const Family& q, uint32_t stream) {
+    return judge_family(objective_, q, judge_count(), std::max<Index>(options_.draws, 1000),
+                        key(stream));
+  }
+
+  /// Every ELBO bounds the evidence: the highest is reported, whichever approximation the draws
+  /// come from. (One made wider for the sake of its importance weights has a lower bound and better
+  /// draws.)
+  void note_bound(const diagnose::Estimate& elbo) {
+    if (!(elbo.value <= result_.elbo.value)) result_.elbo = elbo;
+  }
+
+  /// Richer families, cheapest first, until k-hat is good. Each is kept only if k-hat falls by
+  /// 0.05.
+  void escalate(Candidate& candidate, Judgement& j) {
+    constexpr double kGoodKhat = 0.5, kWorthwhile = 0.05;
+    const auto consider = [&](const FamilyPtr& q, uint32_t stream, const char* name) {
+      Judgement next = judge(*q, stream);
+      stage(name, next.elbo.value);
+      note_bound(next.elbo);
+      if (!(next.khat() < j.khat() - kWorthwhile)) return;
+      candidate.q = q;
+      j = std::move(next);
+    };
+    if (j.khat() <= kGoodKhat || objective_.should_stop()) return;
+    consider(widen(candidate.normals, candidate.weights), stream::kSecondJudge, "wider tails");
+    if (j.khat() <= kGoodKhat || objective_.should_stop() || dim() > kMaxMixtureDim) return;
+    AdaptiveMixtureOptions o;
+    const AdaptiveMixtureResult r = adapt_mixture(objective_, candidate.normals.front(), j, o,
+                                                  options_.seed, stream::kEscalation);
+    stage("adaptive mixture", std::numeric_limits<double>::quiet_NaN());
+    if (!r.mixture) return;
+    consider(r.mixture, stream::kThirdJudge, "judge (mixture)");
+    candidate.adapted = candidate.q == r.mixture;
   }
 
   void judge_and_hand_out(Candidate& candidate) {
-    Judgement j = judge_family(objective_, *candidate.q, judge_count(), key(stream::kJudge));
+    Judgement j = judge(*candidate.q, stream::kJudge);
     stage("judge", j.elbo.value);
+    note_bound(j.elbo);
+    const bool may_escalate = options_.escalate && options_.method == Method::kAuto;
+    if (may_escalate && !candidate.normals.empty()) escalate(candidate, j);
     result_.approximation = candidate.q;
     result_.family = candidate.q->describe();
     result_.khat = j.psis.khat;
     result_.khat_threshold = j.psis.threshold;
     result_.ess = j.psis.ess;
     result_.num_judged = j.count;
-    result_.elbo = j.elbo;
     result_.log_evidence = {j.psis.log_mean_ratio, j.psis.log_mean_ratio_error};
     num_nonfinite_draws_ = j.psis.num_nonfinite;
     if (j.psis.weights.empty()) return;
@@ -311,12 +353,14 @@ class Fit {
     e.elbo = result_.elbo;
     e.reweighted = result_.resampled;
     e.gap = candidate.gap;
-    e.gap_tolerance = gap_tolerance_;
+    // The stopping rule aims below what would do harm.
+    e.gap_tolerance = 5 * gap_tolerance_;
     e.stopped_early = candidate.q && !candidate.converged && std::isnan(candidate.gap);
     e.cancelled = result_.cancelled;
     e.budget_spent = result_.budget_spent;
     e.other_modes = candidate.other_modes;
     e.num_modes_covered = candidate.modes_covered;
+    e.adapted = candidate.adapted;
     e.num_starts = result_.num_paths;
     e.num_failed_starts = result_.num_failed_paths;
     result_.verdict = diagnose::judge(e);

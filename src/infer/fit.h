@@ -80,7 +80,7 @@ struct FitResult {
   double khat_threshold = 0.7;
   double ess = 0;  // of the importance weights of `num_judged` draws
   Index num_judged = 0;
-  diagnose::Estimate elbo;
+  diagnose::Estimate elbo;          // the highest bound of the approximations that were judged
   diagnose::Estimate log_evidence;  // trust it where khat <= khat_threshold
   double gap = std::numeric_limits<double>::quiet_NaN();
   bool converged = false;

@@ -23,8 +23,10 @@ struct Judgement {
   double khat() const;
 };
 
-/// Draws `count` points of q and judges them. Runs to its end even where the budget is spent.
-Judgement judge_family(Objective& objective, const Family& q, Index count, numeric::RandomKey key);
+/// Draws `count` points of q and judges them; once the objective says to stop, `least` of them will
+/// do.
+Judgement judge_family(Objective& objective, const Family& q, Index count, Index least,
+                       numeric::RandomKey key);
 
 /// The ELBO of q from `count` draws, noise given by the key: cheap comparisons with common random
 /// numbers.

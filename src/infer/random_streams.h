@@ -12,6 +12,7 @@ inline constexpr uint32_t kRaceElbo = 4;
 inline constexpr uint32_t kGap = 5;
 inline constexpr uint32_t kMethod = 6;
 inline constexpr uint32_t kSecondJudge = 7;
+inline constexpr uint32_t kThirdJudge = 8;
 inline constexpr uint32_t kEscalation = 0x100;  // and the 255 after it
 inline constexpr uint32_t kLadder = 0x200;      // and the 255 after it
 

@@ -33,4 +33,22 @@ class Family {
 
 using FamilyPtr = std::shared_ptr<const Family>;
 
+/// An affine image of standard normal noise of the same dimension.
+/// Law: (3) draw() places fill_normal(key, step, first_lane) noise by reparameterise().
+class NormalFamily : public Family {
+ public:
+  void draw(numeric::RandomKey key, uint32_t step, uint32_t first_lane, MutableLaneMatrix points,
+            std::span<double> log_q) const final;
+  double entropy() const final;
+
+  /// The point of each lane of noise; both [D][lanes], not the same memory.
+  virtual void reparameterise(LaneMatrix noise, MutableLaneMatrix points) const = 0;
+
+ protected:
+  /// log q = log_normaliser - |noise|^2 / 2.
+  virtual double log_normaliser() const = 0;
+};
+
+using NormalPtr = std::shared_ptr<const NormalFamily>;
+
 }  // namespace vinci::infer

@@ -42,22 +42,6 @@ double FullRankNormal::log_normaliser() const {
   return -log_det - 0.5 * static_cast<double>(n) * std::log(2 * std::numbers::pi);
 }
 
-double FullRankNormal::entropy() const {
-  return -log_normaliser() + 0.5 * static_cast<double>(dim());
-}
-
-void FullRankNormal::draw(numeric::RandomKey key, uint32_t step, uint32_t first_lane,
-                          MutableLaneMatrix points, std::span<double> log_q) const {
-  Matrix noise(points.rows, points.lanes);
-  numeric::fill_normal(key, step, first_lane, noise.rows(), noise.cols(), noise.data(),
-                       noise.cols());
-  reparameterise(lanes_of(noise), points);
-  const double constant = log_normaliser();
-  for (Index l = 0; l < points.lanes; ++l) {
-    log_q[static_cast<size_t>(l)] = constant - 0.5 * noise.col(l).squaredNorm();
-  }
-}
-
 void FullRankNormal::log_q(LaneMatrix points, std::span<double> log_q) const {
   Matrix noise(points.rows, points.lanes);
   whiten(points, mutable_lanes(noise));

@@ -7,7 +7,7 @@
 
 namespace vinci::infer {
 
-class FullRankNormal final : public Family {
+class FullRankNormal final : public NormalFamily {
  public:
   /// N(0, scale^2 I).
   explicit FullRankNormal(Index dim, double scale = 1);
@@ -17,13 +17,10 @@ class FullRankNormal final : public Family {
 
   Index dim() const override { return static_cast<Index>(mean_.size()); }
   std::string describe() const override { return "full-rank normal"; }
-  void draw(numeric::RandomKey key, uint32_t step, uint32_t first_lane, MutableLaneMatrix points,
-            std::span<double> log_q) const override;
   void log_q(LaneMatrix points, std::span<double> log_q) const override;
-  double entropy() const override;
 
   /// points = m + C noise, both [D][lanes].
-  void reparameterise(LaneMatrix noise, MutableLaneMatrix points) const;
+  void reparameterise(LaneMatrix noise, MutableLaneMatrix points) const override;
   /// noise = C^-1 (points - m).
   void whiten(LaneMatrix points, MutableLaneMatrix noise) const;
 
@@ -33,7 +30,7 @@ class FullRankNormal final : public Family {
   double marginal_sd(Index i) const;
 
  private:
-  double log_normaliser() const;  // log q = log_normaliser - |noise|^2 / 2
+  double log_normaliser() const override;  // log q = log_normaliser - |noise|^2 / 2
 
   std::vector<double> mean_;
   std::vector<double> factor_;

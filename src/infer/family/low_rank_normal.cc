@@ -40,10 +40,6 @@ double LowRankNormal::log_normaliser() const {
   return -log_det - 0.5 * static_cast<double>(dim()) * std::log(2 * std::numbers::pi);
 }
 
-double LowRankNormal::entropy() const {
-  return -log_normaliser() + 0.5 * static_cast<double>(dim());
-}
-
 void LowRankNormal::reparameterise(LaneMatrix noise, MutableLaneMatrix points) const {
   const auto q = map_basis(basis_, dim(), rank_);
   const ConstStridedMap u = map_lanes(noise);
@@ -54,18 +50,6 @@ void LowRankNormal::reparameterise(LaneMatrix noise, MutableLaneMatrix points) c
   z.noalias() += q * (moved - projected);
   z.array().colwise() *= map_vector(diagonal_).array().sqrt();
   z.colwise() += map_vector(mean_);
-}
-
-void LowRankNormal::draw(numeric::RandomKey key, uint32_t step, uint32_t first_lane,
-                         MutableLaneMatrix points, std::span<double> log_q) const {
-  Matrix noise(points.rows, points.lanes);
-  numeric::fill_normal(key, step, first_lane, noise.rows(), noise.cols(), noise.data(),
-                       noise.cols());
-  reparameterise(lanes_of(noise), points);
-  const double constant = log_normaliser();
-  for (Index l = 0; l < points.lanes; ++l) {
-    log_q[static_cast<size_t>(l)] = constant - 0.5 * noise.col(l).squaredNorm();
-  }
 }
 
 void LowRankNormal::log_q(LaneMatrix points, std::span<double> log_q) const {

@@ -11,7 +11,7 @@ namespace vinci::infer {
 
 /// The shape of an inverse Hessian that L-BFGS maintains: draws and densities cost O(D r).
 /// [Zhang, Carpenter, Gelman, Vehtari 2022, JMLR 23(306), algorithm 4; with L the lower factor]
-class LowRankNormal final : public Family {
+class LowRankNormal final : public NormalFamily {
  public:
   /// mean, diagonal (of A, > 0): [D]; basis Q: [D, r] row-major, orthonormal columns; core L: [r,
   /// r] row-major, lower triangular with positive diagonal.
@@ -21,13 +21,10 @@ class LowRankNormal final : public Family {
   Index dim() const override { return static_cast<Index>(mean_.size()); }
   Index rank() const { return rank_; }
   std::string describe() const override;
-  void draw(numeric::RandomKey key, uint32_t step, uint32_t first_lane, MutableLaneMatrix points,
-            std::span<double> log_q) const override;
   void log_q(LaneMatrix points, std::span<double> log_q) const override;
-  double entropy() const override;
 
   /// points = m + A^{1/2} (noise + Q (L - I) Q' noise).
-  void reparameterise(LaneMatrix noise, MutableLaneMatrix points) const;
+  void reparameterise(LaneMatrix noise, MutableLaneMatrix points) const override;
   const std::vector<double>& mean() const { return mean_; }
   /// Standard deviations of the coordinates; O(D r^2).
   std::vector<double> marginal_sds() const;
@@ -35,7 +32,7 @@ class LowRankNormal final : public Family {
   FullRankNormal to_full_rank() const;
 
  private:
-  double log_normaliser() const;
+  double log_normaliser() const override;
 
   Index rank_;
   std::vector<double> mean_;

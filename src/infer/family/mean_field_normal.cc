@@ -20,20 +20,9 @@ double MeanFieldNormal::log_normaliser() const {
   return -log_det - 0.5 * static_cast<double>(dim()) * std::log(2 * std::numbers::pi);
 }
 
-double MeanFieldNormal::entropy() const {
-  return -log_normaliser() + 0.5 * static_cast<double>(dim());
-}
-
-void MeanFieldNormal::draw(numeric::RandomKey key, uint32_t step, uint32_t first_lane,
-                           MutableLaneMatrix points, std::span<double> log_q) const {
-  numeric::fill_normal(key, step, first_lane, points.rows, points.lanes, points.data,
-                       points.stride);
-  const double constant = log_normaliser();
+void MeanFieldNormal::reparameterise(LaneMatrix noise, MutableLaneMatrix points) const {
   StridedMap z = map_lanes(points);
-  for (Index l = 0; l < points.lanes; ++l) {
-    log_q[static_cast<size_t>(l)] = constant - 0.5 * z.col(l).squaredNorm();
-  }
-  z.array().colwise() *= map_vector(sd_).array();
+  z = map_lanes(noise).array().colwise() * map_vector(sd_).array();
   z.colwise() += map_vector(mean_);
 }
 

@@ -13,7 +13,7 @@
 
 namespace vinci::infer {
 
-Mixture::Mixture(std::vector<FamilyPtr> components, std::vector<double> weights)
+Mixture::Mixture(std::vector<NormalPtr> components, std::vector<double> weights)
     : components_(std::move(components)), weights_(std::move(weights)) {
   VINCI_CHECK(!components_.empty() && components_.size() == weights_.size());
   double total = 0;
@@ -29,14 +29,22 @@ std::string Mixture::describe() const {
 void Mixture::draw(numeric::RandomKey key, uint32_t step, uint32_t first_lane,
                    MutableLaneMatrix points, std::span<double> density) const {
   // The choice of a lane's component comes from a stream of its own, numbered like the lane.
+  std::vector<std::vector<Index>> lanes_of_part(components_.size());
   for (Index l = 0; l < points.lanes; ++l) {
     const uint32_t lane = first_lane + static_cast<uint32_t>(l);
     numeric::RandomStream choice(key.seed ^ (static_cast<uint64_t>(step) << 32), ~key.stream, lane);
-    const int64_t k = choice.categorical(weights_);
-    Matrix one(points.rows, 1);
-    double unused = 0;
-    components_[static_cast<size_t>(k)]->draw(key, step, lane, mutable_lanes(one), {&unused, 1});
-    map_lanes(points).col(l) = one;
+    lanes_of_part[static_cast<size_t>(choice.categorical(weights_))].push_back(l);
+  }
+  Matrix noise(points.rows, points.lanes);
+  numeric::fill_normal(key, step, first_lane, noise.rows(), noise.cols(), noise.data(),
+                       noise.cols());
+  StridedMap z = map_lanes(points);
+  for (size_t k = 0; k < components_.size(); ++k) {
+    if (lanes_of_part[k].empty()) continue;
+    const Matrix mine = noise(Eigen::all, lanes_of_part[k]);
+    Matrix placed(mine.rows(), mine.cols());
+    components_[k]->reparameterise(lanes_of(mine), mutable_lanes(placed));
+    z(Eigen::all, lanes_of_part[k]) = placed;
   }
   log_q({points.data, points.rows, points.lanes, points.stride}, density);
 }

@@ -1,4 +1,4 @@
-// q = sum_k w_k q_k: a mixture of families of one dimension.
+// q = sum_k w_k q_k: a mixture of normals of one dimension.
 #pragma once
 
 #include <vector>
@@ -10,7 +10,7 @@ namespace vinci::infer {
 class Mixture final : public Family {
  public:
   /// weights: >= 0, normalised here; at least one component.
-  Mixture(std::vector<FamilyPtr> components, std::vector<double> weights);
+  Mixture(std::vector<NormalPtr> components, std::vector<double> weights);
 
   Index dim() const override { return components_.front()->dim(); }
   std::string describe() const override;
@@ -19,11 +19,11 @@ class Mixture final : public Family {
   void log_q(LaneMatrix points, std::span<double> log_q) const override;
   double entropy() const override;
 
-  const std::vector<FamilyPtr>& components() const { return components_; }
+  const std::vector<NormalPtr>& components() const { return components_; }
   const std::vector<double>& weights() const { return weights_; }
 
  private:
-  std::vector<FamilyPtr> components_;
+  std::vector<NormalPtr> components_;
   std::vector<double> weights_;
 };
 

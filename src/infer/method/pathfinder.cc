@@ -162,6 +162,8 @@ Matrix find_starts(Objective& objective, const PathfinderOptions& options, numer
   Matrix starts(dim, options.num_paths);
   numeric::fill_uniform(key, 0, 0, dim, options.num_paths, starts.data(), options.num_paths);
   starts.array() = options.init_radius * (2 * starts.array() - 1);
+  // Every other start mirrors the one before it: modes that mirror each other are both met.
+  for (Index c = 1; c < options.num_paths; c += 2) starts.col(c) = -starts.col(c - 1);
   if (!start.empty()) starts.col(0) = map_vector(start);
   std::vector<Index> open(static_cast<size_t>(options.num_paths));
   std::iota(open.begin(), open.end(), Index{0});

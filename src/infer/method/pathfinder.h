@@ -13,7 +13,7 @@ namespace vinci::infer {
 
 struct PathfinderOptions {
   Index num_paths = 8;
-  double init_radius = 2;         // starts are uniform on (-radius, radius)^D
+  double init_radius = 2;         // starts are uniform on (-radius, radius)^D, in mirrored pairs
   Index max_init_attempts = 100;  // per path; the radius shrinks as attempts fail
   Index elbo_draws = 5;           // per point of a path, the same noise at each
   Index max_elbo_points = 40;     // of a path, evenly spread where it has more

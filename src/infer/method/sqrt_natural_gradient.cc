@@ -53,6 +53,11 @@ class IterateAverage {
     mean_.setZero();
     factor_.setZero();
   }
+  void clear() {
+    mean_.setZero();
+    factor_.setZero();
+    count_ = 0;
+  }
   FullRankNormal normal() const {
     const auto n = static_cast<double>(std::max<Index>(1, count_ + old_count_));
     return {to_std(Vector((mean_ + old_mean_) / n)), to_std(Matrix((factor_ + old_factor_) / n))};
@@ -67,6 +72,10 @@ class IterateAverage {
   Index count_ = 0;
   Index old_count_ = 0;
 };
+
+constexpr Index kLateEvaluations = 6000;
+constexpr double kLateSlack = 4;
+constexpr double kFar = 4;
 
 class Ascent {
  public:
@@ -180,14 +189,22 @@ NaturalGradientResult sqrt_natural_gradient(Objective& objective, const FullRank
                 (1 + options.step_decay * static_cast<double>(t + options.first_iteration)));
     average.add(ascent.mean(), ascent.factor());
     result.iterations = t + 1;
-    if (gap.count() < window) continue;
+    if (gap.count() < std::max(window, t / 2)) continue;
     result.gap = gap.mean();
     result.gap_error = gap.error();
     result.elbo = elbo.mean();
-    if (result.gap + 2 * result.gap_error < options.gap_tolerance) {
+    // Late steps are small, and their average is better than the iterates that the estimate is of:
+    // there an estimate too noisy to tell the gap from the tolerance will do.
+    const double bound = t * batch < kLateEvaluations
+                             ? result.gap + 2 * result.gap_error
+                             : (result.gap + result.gap_error) / kLateSlack;
+    if (bound < options.gap_tolerance) {
       result.converged = true;
       break;
     }
+    // Iterates of a window far from the optimum were still on their way: they have no place in the
+    // average.
+    if (result.gap > kFar * options.gap_tolerance) average.clear();
     average.roll();
     gap = {};
     elbo = {};

@@ -14,7 +14,8 @@ struct NaturalGradientOptions {
   double step = 0.5;
   double step_decay = 0.02;  // eta_t = step / (1 + step_decay t)
   Index max_iterations = 4000;
-  Index gap_window = 512;  // evaluations over which the gap estimate is averaged
+  Index gap_window =
+      512;  // evaluations over which the gap estimate is averaged, at first; then half of all
   /// Stops where the estimated gap (plus two standard errors of the estimate) is below; nats.
   double gap_tolerance = 0.01;
   Index first_iteration = 0;  // t of the first step: continues a decay
