@@ -126,8 +126,17 @@ void fill_draws(const model::Model* model, const infer::FitOptions& options, con
     const auto width = static_cast<size_t>(model->num_constrained());
     const auto extra = static_cast<size_t>(model->num_generated());
     std::vector<double> generated(count * extra);
+    // After an interrupted fit the draws that there are get their generated quantities all the same; an interrupt that
+    // comes during this stage ends it.
+    Context generating = context;
+    if (context.cancelled()) generating.cancel = nullptr;
     const auto failures = model->generate(constrained, generated, result.num_draws, options.seed,
-                                          options.threads, context);
+                                          options.threads, generating);
+    if (generating.cancelled()) {
+      outcome.record.interrupted = true;
+      outcome.record.reasons.push_back(
+          "The run was interrupted in the generated quantities; they are NaN in the draws that were left.");
+    }
     for (size_t i = 0; i < count; ++i) {
       const auto row = out.row(i);
       std::copy_n(constrained.begin() + static_cast<std::ptrdiff_t>(i * width), width, row.begin());
@@ -216,6 +225,9 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   draws::RunRecord& record = outcome.record;
   record.started = utc_now();
   const auto start = std::chrono::steady_clock::now();
+  // The model counts from its making on, this fit from here.
+  const std::vector<model::Rejection> before =
+      model != nullptr ? model->rejections() : std::vector<model::Rejection>();
   outcome.result = infer::fit(density, options, context);
   const infer::FitResult& result = outcome.result;
 
@@ -257,9 +269,12 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
 
   fill_draws(model, options, context, outcome);
   if (model != nullptr) {
-    for (const model::Rejection& r : model->rejections()) {
+    for (model::Rejection& r : model->rejections()) {
+      for (const model::Rejection& b : before) {
+        if (b.span == r.span && b.message == r.message) r.count -= b.count;
+      }
       // A share of rejected points is normal while a method searches; only a large one is worth a word.
-      if (static_cast<double>(r.count) < 0.01 * static_cast<double>(result.evaluations)) continue;
+      if (r.count <= 0 || static_cast<double>(r.count) < 0.01 * static_cast<double>(result.evaluations)) continue;
       const std::string where = sources != nullptr ? sources->describe(r.span) : std::string();
       record.reasons.push_back(fmt::format("{}{}{} at {} of {} points.", where, where.empty() ? "" : ": ",
                                            r.message, r.count, result.evaluations));

@@ -1,0 +1,66 @@
+// Model: a program bound to data, a log density on R^D that knows its parameters.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "vinci/context.h"
+#include "vinci/data.h"
+#include "vinci/log_density.h"
+#include "vinci/program.h"
+
+namespace vinci {
+
+struct ModelOptions {
+  std::uint64_t seed = 1;            ///< of random numbers in `transformed data`
+  const Context* context = nullptr;  ///< cancels a long trace; not kept
+  std::ostream* messages = nullptr;  ///< where `print` of `transformed data` writes; null: nowhere
+};
+
+/// A parameter, transformed parameter or generated quantity.
+struct Variable {
+  enum class Block { kParameters, kTransformedParameters, kGeneratedQuantities };
+  std::string name;
+  std::vector<std::int64_t> shape;  ///< outermost array index first; empty for a scalar
+  Block block = Block::kParameters;
+};
+
+/// Immutable; copies share what they hold. Every member may be called from several threads at once.
+class Model final : public LogDensity {
+ public:
+  /// Reads `data`, checks it against the declarations, runs `transformed data` and compiles the
+  /// log density for these data. Throws InputError; Error(kCancelled).
+  Model(const Program& program, const Data& data, const ModelOptions& options = {});
+
+  Index dim() const override;
+  void evaluate(LaneMatrix points, std::span<double> value,
+                MutableLaneMatrix gradient) const override;
+
+  /// Parameters, transformed parameters, then generated quantities.
+  const std::vector<Variable>& variables() const;
+  /// Names of the coordinates of unconstrained space, `theta[2]`: [dim].
+  const std::vector<std::string>& unconstrained_names() const;
+  /// Names of the elements of parameters and transformed parameters, each variable in column-major
+  /// order.
+  const std::vector<std::string>& constrained_names() const;
+  /// Parameters and transformed parameters at unconstrained points [D][lanes], as
+  /// [constrained_names().size()][lanes].
+  void constrain(LaneMatrix points, MutableLaneMatrix constrained) const;
+  /// The unconstrained point [D] of parameter values; coordinates of parameters that `values` lack
+  /// are 0. Throws InputError, also for a value outside of its constraint.
+  std::vector<double> unconstrain(const Data& values) const;
+
+  const std::vector<Diagnostic>& warnings() const;
+
+  struct Impl;
+  const std::shared_ptr<const Impl>& impl() const { return impl_; }
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace vinci
