@@ -31,7 +31,8 @@ class Checker {
  private:
   Scalar at(int64_t position) const { return value_.elements[static_cast<size_t>(position)]; }
   Scalar bound_at(const Value& bound, int64_t position) const {
-    return bound.elements[static_cast<size_t>(position) % bound.elements.size()];
+    const size_t n = bound.elements.size();
+    return bound.elements[n == 1 ? 0 : static_cast<size_t>(position) % n];
   }
 
   /// Index, from 1, of the element at a row-major position (or of its container, if `depth` is smaller).

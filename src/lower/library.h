@@ -87,6 +87,7 @@ class LibraryTable {
 // One per file of src/lower/library/:
 void add_elementwise_functions(LibraryTable& table);   // exp, log, …, pow, fmin, …: vectorised over containers
 void add_container_functions(LibraryTable& table);     // sums, sorts, slices, rep_*, to_*, append_*, …
+void add_constraint_functions(LibraryTable& table);    // *_constrain, *_jacobian, *_unconstrain
 void add_linear_algebra(LibraryTable& table);          // products, factorisations, solves, gp_*_cov, quad_form, …
 void add_complex_functions(LibraryTable& table);
 void add_higher_order_functions(LibraryTable& table);  // ode_*, integrate_1d, reduce_sum, map_rect, solvers
@@ -94,9 +95,6 @@ void add_continuous_densities(LibraryTable& table);    // *_lpdf, *_cdf, *_lcdf,
 void add_discrete_densities(LibraryTable& table);      // *_lpmf, … of integer outcomes
 void add_multivariate_densities(LibraryTable& table);
 void add_random_generators(LibraryTable& table);       // *_rng
-
-/// A product with more multiplications than this goes to the row `$large_product` of the table, where there is one.
-inline constexpr int64_t kLargeProduct = 4096;
 
 /// The operators `+ - * / \ .* ./ ^ .^ % %/% == != < <= > >= ! ' ` on values (lower/library/operators.cc).
 Value apply_binary(const Call& call, syntax::Operator op, const Value& a, const Value& b);

@@ -28,6 +28,7 @@ const LibraryTable& LibraryTable::instance() {
     LibraryTable t;
     add_elementwise_functions(t);
     add_container_functions(t);
+    add_constraint_functions(t);
     add_linear_algebra(t);
     add_complex_functions(t);
     add_higher_order_functions(t);

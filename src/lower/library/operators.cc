@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/arrays/arrays.h"
 #include "lower/bound_type.h"
 #include "lower/library.h"
 
@@ -166,6 +167,56 @@ std::vector<Scalar> transposed(std::span<const Scalar> x, int64_t rows, int64_t 
   return out;
 }
 
+/// Products with more multiplications than this are array functions; smaller ones are linear combinations or dot products
+/// element by element, which the passes can simplify.
+constexpr int64_t kLargeProduct = 4096;
+
+std::vector<double> constants(const Value& m) {
+  std::vector<double> x;
+  x.reserve(m.elements.size());
+  for (const Scalar& s : m.elements) x.push_back(s.constant());
+  return x;
+}
+
+/// The product [s.rows, s.cols] of large operands by array functions; false where it is not for them.
+bool large_product(graph::Graph& g, const Value& a, const Value& b, Shape s, int64_t inner,
+                   std::vector<Scalar>& out) {
+  const bool a_constant = a.is_constant(), b_constant = b.is_constant();
+  if (a_constant && b_constant) return false;
+  const auto rows = static_cast<size_t>(s.rows), cols = static_cast<size_t>(s.cols);
+  const auto count = static_cast<size_t>(inner);
+  if (a_constant) {
+    if (s.rows * inner <= kLargeProduct || s.rows == 1) return false;
+    const auto function = graph::data_matrix_product(constants(a), s.rows, inner);
+    out.assign(rows * cols, Scalar(0));
+    std::vector<Scalar> column(count);
+    for (size_t j = 0; j < cols; ++j) {
+      for (size_t k = 0; k < count; ++k) column[k] = b.elements[k * cols + j];
+      const std::vector<Scalar> result = g.call(function, column);
+      for (size_t i = 0; i < rows; ++i) out[i * cols + j] = result[i];
+    }
+    return true;
+  }
+  if (b_constant) {
+    if (s.cols * inner <= kLargeProduct || s.cols == 1) return false;
+    Value right = b;
+    right.elements = transposed(b.elements, inner, s.cols, 1);
+    const auto function = graph::data_matrix_product(constants(right), s.cols, inner);
+    for (size_t i = 0; i < rows; ++i) {
+      const std::vector<Scalar> result = g.call(function, {a.elements.data() + i * count, count});
+      out.insert(out.end(), result.begin(), result.end());
+    }
+    return true;
+  }
+  if (s.rows * inner * s.cols <= kLargeProduct || s.rows * s.cols == 1) return false;
+  std::vector<Scalar> inputs = a.elements;
+  inputs.insert(inputs.end(), b.elements.begin(), b.elements.end());
+  out = g.call(graph::matrix_product(static_cast<int>(s.rows), static_cast<int>(inner),
+                                     static_cast<int>(s.cols)),
+               inputs);
+  return true;
+}
+
 Value product(const Call& call, const Value& a, const Value& b) {
   graph::Graph& g = call.graph;
   const Shape sa = shape_of(a), sb = shape_of(b);
@@ -190,13 +241,7 @@ Value product(const Call& call, const Value& a, const Value& b) {
     }
     return shaped(a, b, s, std::move(out), true);
   }
-  if (const LibraryFunction large = LibraryTable::instance().find("$large_product")) {
-    const int64_t work = s.rows * sa.cols;
-    if (work > kLargeProduct && !(a.is_constant() && b.is_constant())) {
-      const Value args[] = {a, b};
-      return large(call, std::span<const Value>(args, 2));
-    }
-  }
+  if (large_product(g, a, b, s, sa.cols, out)) return shaped(a, b, s, std::move(out), false);
   out.reserve(static_cast<size_t>(s.rows * s.cols));
   std::vector<Scalar> columns;
   std::span<const Scalar> right = b.elements;
