@@ -3,6 +3,8 @@
 // merge; constants are never dropped.
 #include "lower/library/continuous_densities.h"
 
+#include <algorithm>
+
 namespace vinci::lower {
 
 namespace {
@@ -13,7 +15,6 @@ Expr normal_kernel(Expr y, Expr mu, Expr tau) {
 }
 
 // ---- all reals
-// ------------------------------------------------------------------------------------------------
 
 void normal(Density& d, Expr y, Expr mu, Expr sigma) {
   d.require_positive(sigma, "scale");
@@ -103,7 +104,6 @@ void skew_double_exponential(Density& d, Expr y, Expr mu, Expr sigma, Expr tau) 
 }
 
 // ---- positive reals
-// -------------------------------------------------------------------------------------------
 
 void lognormal(Density& d, Expr y, Expr mu, Expr sigma) {
   d.require_positive(sigma, "scale");
@@ -268,7 +268,6 @@ void pareto_type_2(Density& d, Expr y, Expr mu, Expr lambda, Expr alpha) {
 }
 
 // ---- intervals
-// ------------------------------------------------------------------------------------------------
 
 /// (a - 1) log y + (b - 1) log(1 - y) - log B(a, b).
 void beta_addends(Density& d, Expr y, Expr a, Expr b) {
@@ -303,13 +302,31 @@ void beta_proportion(Density& d, Expr y, Expr mu, Expr kappa) {
   beta_addends(d, y, a, kappa - a);
 }
 
+/// Whether y is known to lie in constant bounds, as a parameter declared with the same bounds does:
+/// c0 + c p, 0 <= p <= 1.
+bool is_within(Density& d, Expr y, Expr lower, Expr upper) {
+  if (y.is_constant() || !lower.is_constant() || !upper.is_constant()) return false;
+  const graph::Graph& g = y.graph();
+  const graph::Node& node = g.node(y.scalar().index());
+  if (node.op != graph::Op::kLinComb || node.num_operands != 3) return false;
+  constexpr uint8_t kUnit = graph::kRangeNonNegative | graph::kRangeAtMostOne;
+  const auto operands = g.operands(node);
+  if ((d.range(y.of(g.scalar(operands[2]))) & kUnit) != kUnit) return false;
+  const double start = g.constant(operands[0]);
+  const double end = start + g.constant(operands[1]);
+  const double slack = 1e-14 * std::max(std::abs(start), std::abs(end));  // c0 + c rounds
+  return std::min(start, end) >= lower.constant() - slack &&
+         std::max(start, end) <= upper.constant() + slack;
+}
+
 void uniform(Density& d, Expr y, Expr alpha, Expr beta) {
   d.require_less(alpha, beta, "upper minus lower bound");
   const Expr above = y - alpha;
   const Expr below = beta - y;
   const Expr height = -log(beta - alpha);
   // Elsewhere the density is zero rather than undefined: a component of a mixture may well be zero.
-  if ((d.range(above) & d.range(below) & graph::kRangeNonNegative) != 0) {
+  if ((d.range(above) & d.range(below) & graph::kRangeNonNegative) != 0 ||
+      is_within(d, y, alpha, beta)) {
     d += height;
     return;
   }

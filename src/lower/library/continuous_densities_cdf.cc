@@ -15,7 +15,6 @@ Expr standardise(Density& d, Expr y, Expr mu, Expr sigma) {
 }
 
 // ---- all reals
-// ------------------------------------------------------------------------------------------------
 
 Expr normal_cdf(Density& d, Expr y, Expr mu, Expr sigma) {
   return std_normal_cdf(standardise(d, y, mu, sigma));
@@ -135,7 +134,6 @@ Expr skew_double_exponential_lccdf(Density& d, Expr y, Expr mu, Expr sigma, Expr
 }
 
 // ---- positive reals
-// -------------------------------------------------------------------------------------------
 
 Expr log_standardised(Density& d, Expr y, Expr mu, Expr sigma) {
   d.require_non_negative(y, "outcome");
@@ -274,7 +272,6 @@ Expr pareto_type_2_lcdf(Density& d, Expr y, Expr mu, Expr lambda, Expr alpha) {
 }
 
 // ---- intervals
-// ------------------------------------------------------------------------------------------------
 
 /// log I_y(a, b); the ends of the interval need no limits of special functions.
 Expr beta_tail(Density& d, Expr y, Expr a, Expr b) {

@@ -20,9 +20,12 @@ Expr lgamma_difference(Expr x, Expr d) {
   // lgamma(x) = (x - 1/2) log x - x + log(2 pi)/2 + 1/(12 x) - 1/(360 x^3) + ...; at x = 1e4 the
   // third correction is 3e-15, and lgamma itself 8e4 with an error of 1e-11.
   constexpr double kLarge = 1e4;
-  const Expr sum = x + d;
-  const Expr exact = lgamma(sum) - lgamma(x);
-  const Expr stirling = d * log(x) + (sum - 0.5) * log1p(d / x) - d + (inv(sum) - inv(x)) / 12.0;
+  const Expr exact = lgamma(x + d) - lgamma(x);
+  // the branch not taken has to have finite derivatives too: x is held at 1e4 there
+  const Expr large = apply(graph::Op::kFmax, x, x.of(kLarge));
+  const Expr sum = large + d;
+  const Expr stirling =
+      d * log(large) + (sum - 0.5) * log1p(d / large) - d + (inv(sum) - inv(large)) / 12.0;
   return select(less(x, x.of(kLarge)), exact, stirling);
 }
 
@@ -73,7 +76,6 @@ size_t common_size(const Call& call, std::span<const Value> args) {
 }
 
 // ---- Density
-// --------------------------------------------------------------------------------------------------
 
 void Density::add(double weight, Expr x) {
   if (weight == 0) return;
@@ -182,7 +184,6 @@ int64_t Density::integer(Expr x, const char* what, int64_t lower, int64_t upper)
 }
 
 // ---- names
-// ----------------------------------------------------------------------------------------------------
 
 void add_density_names(LibraryTable& table, const std::string& name, LibraryFunction function) {
   for (const char* suffix : {"_lpdf", "_lupdf", "_log"}) table.add(name + suffix, function);

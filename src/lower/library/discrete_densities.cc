@@ -13,7 +13,6 @@ constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 }
 
 // ---- shared with generalised linear models and distribution functions
-// -----------------------------------------
 
 void bernoulli_logit(Density& d, Expr n, Expr alpha) {
   if (n.is_constant()) d.integer(n, "outcome", 0, 1);
@@ -104,7 +103,6 @@ void ordered_logistic(Density& d, int64_t k, Expr eta, std::span<const Scalar> c
 namespace {
 
 // ---- binary and bounded
-// ---------------------------------------------------------------------------------------
 
 void bernoulli(Density& d, Expr n, Expr theta) {
   d.require_probability(theta, "probability");
@@ -141,8 +139,8 @@ void discrete_range(Density& d, Expr y, Expr lower, Expr upper) {
   d += k < l || k > u ? kNegativeInfinity : -std::log(static_cast<double>(u - l + 1));
 }
 
-// ---- categories: the outcome may be an array, parameters are a vector or (of the ordered) an
-// array of vectors -----
+// ---- categories
+// The outcome may be an array; parameters are a vector or, of the ordered, an array of vectors.
 
 Value categorical(const Call& call, std::span<const Value> args) {
   Density d(call);
@@ -205,7 +203,6 @@ Value ordered_mass(const Call& call, std::span<const Value> args) {
 }
 
 // ---- unbounded
-// ------------------------------------------------------------------------------------------------
 
 void neg_binomial(Density& d, Expr n, Expr alpha, Expr beta) {
   d.integer(n, "outcome", 0, kNoLimit);
@@ -247,7 +244,6 @@ void yule_simon(Density& d, Expr n, Expr alpha) {
 }
 
 // ---- counts
-// ---------------------------------------------------------------------------------------------------
 
 /// Checks that counts and parameters have one length, adds the multinomial coefficient and returns
 /// the total count.

@@ -194,7 +194,6 @@ TEST(MultiNormal, RejectsWhatIsNoCovariance) {
 }
 
 // ---- state space
-// ----------------------------------------------------------------------------------------------
 
 /// All observations are jointly normal; their moments follow from the recursion of the states.
 TEST(GaussianDlm, IsTheJointNormalOfTheObservations) {
@@ -240,7 +239,6 @@ TEST(GaussianDlm, IsTheJointNormalOfTheObservations) {
 }
 
 // ---- simplexes and matrices
-// -----------------------------------------------------------------------------------
 
 TEST(Dirichlet, OfTwoIsBetaAndArraysSum) {
   const auto beta = [](double x, double a, double b) {
@@ -278,8 +276,7 @@ TEST(Lkj, HasUnitMassInTwoAndThreeDimensions) {
                                std::vector<Value>{matrix_value(l2), Value::real(eta)}),
                  expected, 1e-11, "lkj_corr_cholesky");
   }
-  // eta = 1 is uniform: the volume of correlation matrices of three rows is pi^2/2, of four 32
-  // pi^2/ 27 times ...
+  // eta = 1 is uniform: the volume of correlation matrices of three rows is pi^2/2
   MatrixXd r3(3, 3);
   r3 << 1, 0.4, 0.1, 0.4, 1, -0.3, 0.1, -0.3, 1;
   const double volume = std::numbers::pi * std::numbers::pi / 2;
@@ -388,7 +385,6 @@ TEST(MatrixDensities, HaveRightDerivatives) {
 }
 
 // ---- categories and counts
-// ------------------------------------------------------------------------------------
 
 TEST(Categories, MatchFormulas) {
   const VectorXd theta = Eigen::Vector3d(0.2, 0.5, 0.3);
@@ -454,7 +450,6 @@ TEST(OrderedCategories, MatchFormulas) {
 }
 
 // ---- generalised linear models
-// --------------------------------------------------------------------------------
 
 struct GlmRow {
   std::string name;  // of the model
@@ -567,7 +562,6 @@ TEST(CategoryGlm, AreTheDensitiesOfTheLinearPredictor) {
 }
 
 // ---- hidden Markov models
-// -------------------------------------------------------------------------------------
 
 TEST(HiddenMarkov, SumsOverAllPaths) {
   const int states = 2;
@@ -612,7 +606,6 @@ TEST(HiddenMarkov, SumsOverAllPaths) {
 }
 
 // ---- random vectors and matrices
-// ------------------------------------------------------------------------------
 
 /// Mean of `draws` draws of a row, element by element, and the standard errors of these means.
 struct Moments {

@@ -53,7 +53,6 @@ namespace {
 constexpr int64_t kNoDraw = std::numeric_limits<int64_t>::min();
 
 // ---- rows
-// -----------------------------------------------------------------------------------------------------
 
 template <class Result, class... Args>
 constexpr size_t draw_arity(Result (*)(RandomStream&, Args...)) {
@@ -112,7 +111,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 bool is_positive(double x) { return x > 0 && std::isfinite(x); }
 
 // ---- reals
-// ----------------------------------------------------------------------------------------------------
 
 double normal(RandomStream& r, double mu, double sigma) { return r.normal(mu, sigma); }
 double std_normal(RandomStream& r) { return r.normal(); }
@@ -169,7 +167,6 @@ double uniform(RandomStream& r, double a, double b) {
 double von_mises(RandomStream& r, double mu, double kappa) { return r.von_mises(mu, kappa); }
 
 // ---- integers
-// -------------------------------------------------------------------------------------------------
 
 bool is_count(double n) { return n >= 0 && n <= 9e15 && n == std::floor(n); }
 int64_t to_count(double n) { return static_cast<int64_t>(n); }
@@ -225,7 +222,6 @@ int64_t yule_simon(RandomStream& r, double alpha) {
 }
 
 // ---- categories
-// -----------------------------------------------------------------------------------------------
 
 Value categorical_rng(const Call& call, std::span<const Value> args) {
   const std::vector<double> theta = constants_of(call, args[0]);

@@ -109,7 +109,6 @@ Value matrix_value(const Square& a) {
 }
 
 // ---- normal and Student-t
-// -------------------------------------------------------------------------------------
 
 enum class Scale { kCovariance, kPrecision, kCholesky };
 
@@ -168,7 +167,6 @@ Value multi_student_t_rng(const Call& call, std::span<const Value> args) {
 }
 
 // ---- correlation matrices
-// -------------------------------------------------------------------------------------
 
 /// The factor of a correlation matrix, row by row: row k + 1 has squared length beta(k/2, .) in
 /// front of its diagonal, in a direction uniform on the sphere.  [Lewandowski, Kurowicka, Joe 2009,
@@ -207,7 +205,6 @@ Value lkj_corr_rng(const Call& call, std::span<const Value> args) {
 }
 
 // ---- covariance matrices
-// --------------------------------------------------------------------------------------
 
 /// The factor of a Wishart matrix of scale identity.  [Bartlett 1933; Smith and Hocking 1972,
 /// doi 10.2307/2346290]
