@@ -88,10 +88,12 @@ Expr cauchy_ccdf(Density& d, Expr y, Expr mu, Expr sigma) {
   return apply(Op::kAtan2, z.of(1.0), z) / std::numbers::pi;
 }
 
-/// Of z < 0: z - log 2; else log(1 - e^{-z}/2).
+/// Of z < 0: z - log 2; else log(1 - e^{-z}/2). Each branch sees only its own side of 0, with its
+/// derivative there.
 Expr laplace_lcdf(Expr z) {
-  const Expr tail = -abs(z) - std::numbers::ln2;
-  return select(less(z, z.of(0.0)), tail, log1m_exp(tail));
+  const Expr zero = z.of(0.0);
+  return select(less(z, zero), apply(Op::kFmin, z, zero) - std::numbers::ln2,
+                log1m_exp(-apply(Op::kFmax, z, zero) - std::numbers::ln2));
 }
 Expr double_exponential_lcdf(Density& d, Expr y, Expr mu, Expr sigma) {
   return laplace_lcdf(standardise(d, y, mu, sigma));
@@ -119,9 +121,9 @@ Expr gumbel_lccdf(Density& d, Expr y, Expr mu, Expr beta) {
 
 /// log of tau e^{2 (1 - tau) z} for z < 0, else of 1 - (1 - tau) e^{-2 tau z}.
 Expr skew_laplace_lcdf(Expr z, Expr tau) {
-  const Expr size = 2.0 * abs(z);
-  return select(less(z, z.of(0.0)), log(tau) - (1.0 - tau) * size,
-                log1m_exp(log1m(tau) - tau * size));
+  const Expr zero = z.of(0.0);
+  return select(less(z, zero), log(tau) + 2.0 * (1.0 - tau) * apply(Op::kFmin, z, zero),
+                log1m_exp(log1m(tau) - 2.0 * tau * apply(Op::kFmax, z, zero)));
 }
 Expr skew_double_exponential_lcdf(Density& d, Expr y, Expr mu, Expr sigma, Expr tau) {
   d.require_probability(tau, "skewness");

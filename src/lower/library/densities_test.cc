@@ -633,6 +633,30 @@ TEST(DensityEdges, FarTailsHaveFiniteLogarithms) {
                std::log(4.0) - 600 * std::log(10.0), 1e-12, "beta");
 }
 
+/// Forms that differ on the two sides of a centre have one derivative there.
+TEST(DensityEdges, DistributionFunctionsAreSmoothAtTheirCentre) {
+  const std::vector<std::pair<std::string, Numbers>> rows = {
+      {"student_t", {3.5, 0, 0.8}},
+      {"double_exponential", {0, 0.8}},
+      {"skew_double_exponential", {0, 0.8, 0.7}},
+      {"cauchy", {0, 0.8}},
+      {"skew_normal", {0, 0.8, -1.4}}};
+  for (const auto& [name, parameters] : rows) {
+    for (const char* suffix : {"_lcdf", "_lccdf"}) {
+      graph::Graph graph;
+      std::vector<Value> args = {Value::real(graph.parameter(0))};
+      for (double p : parameters) args.push_back(Value::real(p));
+      graph.add_term(call_row(graph, name + suffix, args).scalar(), {});
+      const double centre[] = {0.0};
+      const double tail = constant_call(name + suffix, with_outcome(0, parameters));
+      const double density = constant_call(name + "_lpdf", with_outcome(0, parameters));
+      const double slope = std::exp(density - tail) * (suffix == std::string("_lcdf") ? 1 : -1);
+      expect_close(graph::reference_evaluate(graph, centre).gradient[0], slope, 1e-11,
+                   name + suffix);
+    }
+  }
+}
+
 TEST(DensityEdges, SizesThatDiffer) {
   try {
     constant_call("normal_lpdf",
