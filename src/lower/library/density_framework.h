@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <concepts>
+#include <limits>
 #include <numbers>
 #include <span>
 #include <string>
