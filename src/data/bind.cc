@@ -1,8 +1,8 @@
 #include "data/bind.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "source/suggest.h"
 
@@ -29,13 +29,14 @@ bool check_tuple(const DeclaredShape& declared, const DataValue& value,
                  source::DiagnosticSink& sink) {
   const auto fails = [&](const std::string& message) {
     sink.error(DiagnosticKind::kDataShape, place_of(value), message)
-        .note(declared.span, fmt::format("`{}` is declared as `{}` here", declared.name, declared.spelled));
+        .note(declared.span,
+              fmt::format("`{}` is declared as `{}` here", declared.name, declared.spelled));
     return false;
   };
   if (declared_size(declared) == 0 && value.values.empty() && !value.is_tuple()) return true;
   if (!value.is_tuple()) {
-    return fails(fmt::format("`{}` is not a tuple; tuples are objects with the keys \"1\", \"2\", ...",
-                             declared.name));
+    return fails(fmt::format(
+        "`{}` is not a tuple; tuples are objects with the keys \"1\", \"2\", ...", declared.name));
   }
   if (value.members.size() != declared.elements.size()) {
     return fails(fmt::format("`{}` is a tuple of {} values; it is declared with {}", declared.name,
@@ -66,23 +67,25 @@ bool check_shape(const DeclaredShape& declared, const DataValue& value,
   const std::string declared_here =
       fmt::format("`{}` is declared as `{}` here", declared.name, declared.spelled);
   if (value.is_tuple()) {
-    sink.error(DiagnosticKind::kDataType, place_of(value),
-               fmt::format("`{}` is a tuple; it is declared as `{}`", declared.name, declared.spelled))
+    sink.error(
+            DiagnosticKind::kDataType, place_of(value),
+            fmt::format("`{}` is a tuple; it is declared as `{}`", declared.name, declared.spelled))
         .note(declared.span, declared_here);
     return false;
   }
   const bool is_empty = declared_size(declared) == 0;
   if (is_empty && value.values.empty()) return true;
   if (value.dims != declared.dims) {
-    auto& error = sink.error(
-        DiagnosticKind::kDataShape, place_of(value),
-        fmt::format("`{}` is {}; it is declared as `{}`, which is {}", declared.name,
-                    dims_text(value.dims), declared.spelled, dims_text(declared.dims)));
+    auto& error =
+        sink.error(DiagnosticKind::kDataShape, place_of(value),
+                   fmt::format("`{}` is {}; it is declared as `{}`, which is {}", declared.name,
+                               dims_text(value.dims), declared.spelled, dims_text(declared.dims)));
     error.note(declared.span, declared_here);
     if (declared.dims.empty() && product(value.dims) == 1) {
       error.with_hint("a number and a list of one number are different; leave the brackets out");
     } else if (value.dims.empty() && product(declared.dims) == 1) {
-      error.with_hint("a number and a list of one number are different; put the number in brackets");
+      error.with_hint(
+          "a number and a list of one number are different; put the number in brackets");
     } else if (value.dims.size() == 2 && declared.dims.size() == 2 &&
                value.dims[0] == declared.dims[1] && value.dims[1] == declared.dims[0]) {
       error.with_hint("the value looks transposed; a matrix is written as a list of its rows");
@@ -98,8 +101,9 @@ bool check_shape(const DeclaredShape& declared, const DataValue& value,
         break;
       }
     }
-    sink.error(DiagnosticKind::kDataType, place_of(value),
-               fmt::format("`{}` {}; it is declared as `{}`", declared.name, found, declared.spelled))
+    sink.error(
+            DiagnosticKind::kDataType, place_of(value),
+            fmt::format("`{}` {}; it is declared as `{}`", declared.name, found, declared.spelled))
         .note(declared.span, declared_here)
         .with_hint("write whole numbers without a decimal point or exponent, at most 2147483647");
     return false;

@@ -18,7 +18,8 @@ data::DeclaredShape data_shape(const std::string& name, const BoundType& type, s
   if (type.is_complex()) shape.dims.push_back(2);
   shape.span = span;
   shape.spelled = to_string(type);
-  for (const BoundType& element : type.elements) shape.elements.push_back(data_shape(name, element, span));
+  for (const BoundType& element : type.elements)
+    shape.elements.push_back(data_shape(name, element, span));
   return shape;
 }
 
@@ -42,7 +43,8 @@ Value to_value(const BoundType& type, const data::DataValue& value) {
       const size_t size = member.values.size() / count;
       part.values = member.values.subspan(i * size, size);
       if (member.is_tuple()) {
-        part.dims.erase(part.dims.begin(), part.dims.begin() + static_cast<std::ptrdiff_t>(type.array_dims.size()));
+        part.dims.erase(part.dims.begin(),
+                        part.dims.begin() + static_cast<std::ptrdiff_t>(type.array_dims.size()));
         for (data::DataValue& inner : part.members) {
           const size_t inner_size = inner.values.size() / count;
           inner.values = inner.values.subspan(i * inner_size, inner_size);

@@ -1,4 +1,5 @@
-// Binding data: every variable of the data block gets its value from the table, checked against its declaration.
+// Binding data: every variable of the data block gets its value from the table, checked against its
+// declaration.
 #pragma once
 
 #include "data/bind.h"
@@ -8,9 +9,10 @@
 
 namespace vinci::lower {
 
-/// Fills the data block's variables in order of declaration (sizes are expressions over those before). Reports data-missing,
-/// data-type, data-shape, data-constraint and what evaluating a size fails with; goes on after an error as far as the
-/// sizes are known. Returns whether all is well. Numbers are copied once; O(data).
+/// Fills the data block's variables in order of declaration (sizes are expressions over those
+/// before). Reports data-missing, data-type, data-shape, data-constraint and what evaluating a size
+/// fails with; goes on after an error as far as the sizes are known. Returns whether all is well.
+/// Numbers are copied once; O(data).
 bool bind_data(const syntax::Program& program, const data::DataTable& table, Tracer& tracer,
                source::DiagnosticSink& sink);
 

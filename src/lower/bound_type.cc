@@ -84,8 +84,8 @@ std::vector<int64_t> column_major_positions(const std::vector<int64_t>& dims) {
   return positions;
 }
 
-void append_element_names(const std::string& name, const std::vector<int64_t>& dims, bool is_complex,
-                          std::vector<std::string>& names) {
+void append_element_names(const std::string& name, const std::vector<int64_t>& dims,
+                          bool is_complex, std::vector<std::string>& names) {
   int64_t n = 1;
   for (int64_t d : dims) n *= d;
   std::vector<int64_t> index(dims.size(), 1);

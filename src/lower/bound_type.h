@@ -1,5 +1,5 @@
-// BoundType: a declared type whose sizes and bounds have been evaluated. Made by the tracer, used by data binding,
-// constraint transforms and checks.
+// BoundType: a declared type whose sizes and bounds have been evaluated. Made by the tracer, used
+// by data binding, constraint transforms and checks.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ struct BoundType {
   BaseType base = BaseType::kReal;
   ConstraintKind constraint = ConstraintKind::kNone;
   std::vector<int64_t> array_dims;
-  std::vector<int64_t> dims;        // of the base: vectors 1, matrices 2 (also of square constrained ones), else none
+  std::vector<int64_t>
+      dims;  // of the base: vectors 1, matrices 2 (also of square constrained ones), else none
   Value low, high;                  // bounds, offset and multiplier; used as `constraint` says
   std::vector<BoundType> elements;  // of a tuple
 
@@ -56,14 +57,14 @@ std::string dims_to_string(const std::vector<int64_t>& dims);
 /// A value of this type whose numbers are `fill` (ints: the smallest int, as Stan does).
 Value make_undefined(const BoundType& type);
 
-/// Where element k of the column-major order over `dims` (the first index varies fastest, array dimensions included)
-/// lies in row-major order.
+/// Where element k of the column-major order over `dims` (the first index varies fastest, array
+/// dimensions included) lies in row-major order.
 std::vector<int64_t> column_major_positions(const std::vector<int64_t>& dims);
 
-/// Names of the elements of a value in CmdStan's order: `name.1.2` with the first index varying fastest, `.real`, `.imag`
-/// of complex numbers.
-void append_element_names(const std::string& name, const std::vector<int64_t>& dims, bool is_complex,
-                          std::vector<std::string>& names);
+/// Names of the elements of a value in CmdStan's order: `name.1.2` with the first index varying
+/// fastest, `.real`, `.imag` of complex numbers.
+void append_element_names(const std::string& name, const std::vector<int64_t>& dims,
+                          bool is_complex, std::vector<std::string>& names);
 
 /// One real, int or complex leaf of a value that may hold tuples: `t:1`, `t.2:1`.
 struct Leaf {

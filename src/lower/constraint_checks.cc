@@ -1,8 +1,8 @@
 #include "lower/constraint_checks.h"
 
-#include <cmath>
-
 #include <fmt/format.h>
+
+#include <cmath>
 
 #include "lower/tracer.h"
 
@@ -35,7 +35,8 @@ class Checker {
     return bound.elements[n == 1 ? 0 : static_cast<size_t>(position) % n];
   }
 
-  /// Index, from 1, of the element at a row-major position (or of its container, if `depth` is smaller).
+  /// Index, from 1, of the element at a row-major position (or of its container, if `depth` is
+  /// smaller).
   std::vector<int64_t> index_of(int64_t position, size_t depth) const {
     const std::vector<int64_t> dims = type_.all_dims();
     std::vector<int64_t> index(dims.size());
@@ -64,7 +65,9 @@ class Checker {
     if (value.is_constant()) return std::fabs(value.constant()) <= tolerance;
     return holds(g_.sub(tolerance, g_.apply(graph::Op::kAbs, value)), false);
   }
-  static std::string show(Scalar x) { return x.is_constant() ? fmt::format("{:g}", x.constant()) : "unknown"; }
+  static std::string show(Scalar x) {
+    return x.is_constant() ? fmt::format("{:g}", x.constant()) : "unknown";
+  }
 
   void one(int64_t base, int64_t size) {
     const int64_t rows = type_.dims.empty() ? 1 : type_.dims[0];
@@ -81,13 +84,16 @@ class Checker {
         return bounds(base, size);
       case ConstraintKind::kOrdered:
       case ConstraintKind::kPositiveOrdered:
-        if (type_.constraint == ConstraintKind::kPositiveOrdered && size > 0 && !holds(at(base), false)) {
-          return element_fails(base, "is " + show(at(base)) + "; a positive_ordered vector has no negative elements");
+        if (type_.constraint == ConstraintKind::kPositiveOrdered && size > 0 &&
+            !holds(at(base), false)) {
+          return element_fails(base, "is " + show(at(base)) +
+                                         "; a positive_ordered vector has no negative elements");
         }
         for (int64_t k = 1; k < size; ++k) {
           if (!holds(g_.sub(at(base + k), at(base + k - 1)), true)) {
             return element_fails(base + k, "is " + show(at(base + k)) + ", the element before it " +
-                                               show(at(base + k - 1)) + "; the elements have to increase");
+                                               show(at(base + k - 1)) +
+                                               "; the elements have to increase");
           }
         }
         return;
@@ -102,16 +108,22 @@ class Checker {
       case ConstraintKind::kUnitVector: {
         const std::span<const Scalar> x{value_.elements.data() + base, static_cast<size_t>(size)};
         const Scalar excess = g_.sub(g_.dot(x, x), 1.0);
-        if (!is_near_zero(excess)) container_fails(base, "is not a unit vector: its squared length is 1 + " + show(excess));
+        if (!is_near_zero(excess))
+          container_fails(base, "is not a unit vector: its squared length is 1 + " + show(excess));
         return;
       }
       case ConstraintKind::kSumToZero:
         return sum_to_zero(base, rows, cols);
       case ConstraintKind::kCholeskyFactorCorr:
         for (int64_t i = 0; i < rows && !violation_; ++i) {
-          const std::span<const Scalar> x{value_.elements.data() + base + i * cols, static_cast<size_t>(cols)};
+          const std::span<const Scalar> x{value_.elements.data() + base + i * cols,
+                                          static_cast<size_t>(cols)};
           if (!is_near_zero(g_.sub(g_.dot(x, x), 1.0))) {
-            return container_fails(base, fmt::format("is not the Cholesky factor of a correlation matrix: row {} has not length 1", i + 1));
+            return container_fails(
+                base,
+                fmt::format(
+                    "is not the Cholesky factor of a correlation matrix: row {} has not length 1",
+                    i + 1));
           }
         }
         return lower_triangular(base, rows, cols);
@@ -121,7 +133,9 @@ class Checker {
       case ConstraintKind::kCorrMatrix:
         for (int64_t i = 0; i < rows; ++i) {
           if (!is_near_zero(g_.sub(at(base + i * cols + i), 1.0))) {
-            return element_fails(base + i * cols + i, "is " + show(at(base + i * cols + i)) + "; the diagonal of a correlation matrix is 1");
+            return element_fails(base + i * cols + i,
+                                 "is " + show(at(base + i * cols + i)) +
+                                     "; the diagonal of a correlation matrix is 1");
           }
         }
         return positive_definite(base, rows);
@@ -136,15 +150,19 @@ class Checker {
     for (int64_t p = base; p < base + size; ++p) {
       if (has_low) {
         const Scalar low = bound_at(type_.low, p);
-        const bool fails = at(p).is_constant() && low.is_constant() ? !(at(p).constant() >= low.constant())
-                                                                    : !holds(g_.sub(at(p), low), false);
-        if (fails) return element_fails(p, "is " + show(at(p)) + "; its lower bound is " + show(low));
+        const bool fails = at(p).is_constant() && low.is_constant()
+                               ? !(at(p).constant() >= low.constant())
+                               : !holds(g_.sub(at(p), low), false);
+        if (fails)
+          return element_fails(p, "is " + show(at(p)) + "; its lower bound is " + show(low));
       }
       if (has_high) {
         const Scalar high = bound_at(type_.high, p);
-        const bool fails = at(p).is_constant() && high.is_constant() ? !(at(p).constant() <= high.constant())
-                                                                     : !holds(g_.sub(high, at(p)), false);
-        if (fails) return element_fails(p, "is " + show(at(p)) + "; its upper bound is " + show(high));
+        const bool fails = at(p).is_constant() && high.is_constant()
+                               ? !(at(p).constant() <= high.constant())
+                               : !holds(g_.sub(high, at(p)), false);
+        if (fails)
+          return element_fails(p, "is " + show(at(p)) + "; its upper bound is " + show(high));
       }
     }
   }
@@ -154,13 +172,16 @@ class Checker {
     for (int64_t k = 0; k < size; ++k) {
       const Scalar x = at(base + k * stride);
       if (!holds(x, false)) {
-        return element_fails(base + k * stride, "is " + show(x) + "; the elements of a simplex are not negative");
+        return element_fails(base + k * stride,
+                             "is " + show(x) + "; the elements of a simplex are not negative");
       }
       parts.push_back(x);
     }
     const Scalar sum = g_.sum(parts);
     if (!is_near_zero(g_.sub(sum, 1.0))) {
-      container_fails(base, "sums to " + (sum.is_constant() ? fmt::format("{:.10g}", sum.constant()) : "?") + "; a simplex sums to 1");
+      container_fails(base, "sums to " +
+                                (sum.is_constant() ? fmt::format("{:.10g}", sum.constant()) : "?") +
+                                "; a simplex sums to 1");
     }
   }
 
@@ -169,7 +190,8 @@ class Checker {
       std::vector<Scalar> parts;
       for (int64_t k = 0; k < count; ++k) parts.push_back(at(first + k * stride));
       const Scalar sum = g_.sum(parts);
-      if (!is_near_zero(sum)) container_fails(base, "sums to " + show(sum) + "; it has to sum to 0");
+      if (!is_near_zero(sum))
+        container_fails(base, "sums to " + show(sum) + "; it has to sum to 0");
     };
     if (type_.base != BaseType::kMatrix) return check(base, rows, 1);
     for (int64_t i = 0; i < rows && !violation_; ++i) check(base + i * cols, cols, 1);
@@ -181,11 +203,14 @@ class Checker {
       for (int64_t j = i + 1; j < cols; ++j) {
         const Scalar x = at(base + i * cols + j);
         if (!(x.is_constant() && x.constant() == 0) && !is_near_zero(x, 0)) {
-          return element_fails(base + i * cols + j, "is " + show(x) + "; a Cholesky factor is lower triangular");
+          return element_fails(base + i * cols + j,
+                               "is " + show(x) + "; a Cholesky factor is lower triangular");
         }
       }
       if (i < cols && !holds(at(base + i * cols + i), true)) {
-        return element_fails(base + i * cols + i, "is " + show(at(base + i * cols + i)) + "; the diagonal of a Cholesky factor is positive");
+        return element_fails(base + i * cols + i,
+                             "is " + show(at(base + i * cols + i)) +
+                                 "; the diagonal of a Cholesky factor is positive");
       }
     }
   }
@@ -193,17 +218,20 @@ class Checker {
   void positive_definite(int64_t base, int64_t n) {
     bool is_constant = true;
     for (int64_t i = 0; i < n; ++i) {
-      for (int64_t j = 0; j < n; ++j) is_constant = is_constant && at(base + i * n + j).is_constant();
+      for (int64_t j = 0; j < n; ++j)
+        is_constant = is_constant && at(base + i * n + j).is_constant();
       for (int64_t j = 0; j < i; ++j) {
         const Scalar a = at(base + i * n + j), b = at(base + j * n + i);
         if (!a.identical(b) && !is_near_zero(g_.sub(a, b))) {
-          return container_fails(base, fmt::format("is not symmetric: element [{}, {}] is {}, element [{}, {}] is {}",
-                                                   i + 1, j + 1, show(a), j + 1, i + 1, show(b)));
+          return container_fails(
+              base, fmt::format("is not symmetric: element [{}, {}] is {}, element [{}, {}] is {}",
+                                i + 1, j + 1, show(a), j + 1, i + 1, show(b)));
         }
       }
     }
     if (is_constant) {
-      if (!constant_is_positive_definite(base, n)) container_fails(base, "is not positive definite");
+      if (!constant_is_positive_definite(base, n))
+        container_fails(base, "is not positive definite");
       return;
     }
     // The library's factorisation guards what it needs.
@@ -219,9 +247,11 @@ class Checker {
     for (int64_t i = 0; i < n; ++i) {
       for (int64_t j = 0; j <= i; ++j) {
         double sum = at(base + i * n + j).constant();
-        for (int64_t k = 0; k < j; ++k) sum -= l[static_cast<size_t>(i * n + k)] * l[static_cast<size_t>(j * n + k)];
+        for (int64_t k = 0; k < j; ++k)
+          sum -= l[static_cast<size_t>(i * n + k)] * l[static_cast<size_t>(j * n + k)];
         if (i == j && !(sum > 0)) return false;
-        l[static_cast<size_t>(i * n + j)] = i == j ? std::sqrt(sum) : sum / l[static_cast<size_t>(j * n + j)];
+        l[static_cast<size_t>(i * n + j)] =
+            i == j ? std::sqrt(sum) : sum / l[static_cast<size_t>(j * n + j)];
       }
     }
     return true;

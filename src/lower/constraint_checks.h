@@ -1,5 +1,6 @@
-// Checks that a value keeps the constraint of its declared type: of data, transformed data, transformed parameters and
-// generated quantities. Tolerance 1e-8 where Stan has it (sums, unit lengths, symmetry).
+// Checks that a value keeps the constraint of its declared type: of data, transformed data,
+// transformed parameters and generated quantities. Tolerance 1e-8 where Stan has it (sums, unit
+// lengths, symmetry).
 #pragma once
 
 #include <optional>
@@ -17,8 +18,8 @@ struct Violation {
   std::string message;         // "is -1; its lower bound is 0"
 };
 
-/// The first violation by constants. Conditions on nodes become `call.require` with the name of the variable.
-/// O(size), matrices that have to be positive definite O(K^3).
+/// The first violation by constants. Conditions on nodes become `call.require` with the name of the
+/// variable. O(size), matrices that have to be positive definite O(K^3).
 std::optional<Violation> find_violation(const Call& call, const BoundType& type, const Value& value,
                                         const std::string& name);
 

@@ -1,17 +1,17 @@
-// Every posterior of the shared collection whose program is in tests/posteriors/programs: the traced density, evaluated by the
-// scalar reference, against what Stan computes (golden.json).
+// Every posterior of the shared collection whose program is in tests/posteriors/programs: the
+// traced density, evaluated by the scalar reference, against what Stan computes (golden.json).
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "check/check.h"
 #include "data/json.h"
@@ -26,7 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// Programs that solve differential equations are golden only to the tolerance that they ask of Stan's solver.
+/// Where Stan's own numbers are less exact: programs that solve differential equations are golden
+/// only to the tolerance that they ask of the solver.
 struct Tolerance {
   double lp = 1e-8;
   double grad = 1e-8;
@@ -39,6 +40,10 @@ Tolerance tolerance_of(const std::string& program) {
       {"soil_incubation", {4e-6, 1e-3, 1e-4, true}},
       {"sir", {1e-5, 1e-3, 1e-4, true}},
       {"one_comp_mm_elim_abs", {1e-5, 1e-3, 1e-4, true}},
+      // The derivative of Stan's bernoulli_logit has the wrong sign where a success is more than
+      // e^20 times likelier than a failure: off by 2 e^-20 |alpha| an observation. Ours agrees with
+      // the formula to all digits there.
+      {"hier_2pl", {1e-8, 1e-6, 1e-10, false}},
   };
   const auto found = kLoose.find(program);
   return found == kLoose.end() ? Tolerance{} : found->second;
@@ -67,7 +72,8 @@ bool is_close(double got, double expected, double tolerance, double scale = 0) {
 std::vector<std::string> posterior_names() {
   std::vector<std::string> names;
   std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(fs::path(VINCI_SHARED_DIR) / "posteriors", failed)) {
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(VINCI_SHARED_DIR) / "posteriors", failed)) {
     if (fs::exists(entry.path() / "golden.json")) names.push_back(entry.path().filename());
   }
   std::sort(names.begin(), names.end());
@@ -103,14 +109,18 @@ TEST_P(GoldenPosterior, MatchesStan) {
 
   EXPECT_EQ(lowered->num_unconstrained, golden["dim"].get<int64_t>());
   const auto expected_names = golden["constrained_names"].get<std::vector<std::string>>();
-  EXPECT_EQ(lowered->constrained_names, expected_names);
+  // The first 3000 names are kept.
+  ASSERT_GE(lowered->constrained_names.size(), expected_names.size());
+  EXPECT_TRUE(
+      std::equal(expected_names.begin(), expected_names.end(), lowered->constrained_names.begin()));
   if (HasFailure()) return;
 
   const Tolerance tolerance = tolerance_of(program_name);
   int index = -1;
   for (const json& point : golden["points"]) {
     ++index;
-    const std::string where = fmt::format("point {} ({})", index, point["source"].get<std::string>());
+    const std::string where =
+        fmt::format("point {} ({})", index, point["source"].get<std::string>());
     const bool is_random = point["source"] == "random";
     const std::vector<double> theta = numbers(point["theta_unc"]);
     const auto result = graph::reference_evaluate(lowered->graph, theta, lowered->constrained);

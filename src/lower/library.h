@@ -1,6 +1,6 @@
-// The function library as the tracer sees it: a name leads to one row, a row to code that maps values to a value.
-// Constant arguments give constant results, so the same rows serve transformed data, the log density and generated
-// quantities.
+// The function library as the tracer sees it: a name leads to one row, a row to code that maps
+// values to a value. Constant arguments give constant results, so the same rows serve transformed
+// data, the log density and generated quantities.
 #pragma once
 
 #include <functional>
@@ -17,8 +17,8 @@
 
 namespace vinci::lower {
 
-/// A run-time failure of the program: index out of range, a rejected statement, sizes that do not match. `message` is in
-/// the form of a diagnostic (lower case, no full stop).
+/// A run-time failure of the program: index out of range, a rejected statement, sizes that do not
+/// match. `message` is in the form of a diagnostic (lower case, no full stop).
 struct TraceError {
   source::Span span;
   source::DiagnosticKind kind;
@@ -28,15 +28,19 @@ struct TraceError {
 /// What a library function may use. `span` is the call's.
 struct Call {
   graph::Graph& graph;
-  numeric::RandomStream* random = nullptr;  // null outside transformed data and generated quantities
+  numeric::RandomStream* random =
+      nullptr;  // null outside transformed data and generated quantities
   source::Span span;
   std::string_view name;
-  /// Calls a function value (user function) with arguments; set by the tracer, for higher-order functions.
+  /// Calls a function value (user function) with arguments; set by the tracer, for higher-order
+  /// functions.
   std::function<Value(const Value& function, std::vector<Value> arguments)> invoke;
   std::ostream* messages = nullptr;  // where the program's messages go; may be null
-  /// Under which condition on parameters (1 or 0) the call runs: a node inside of a branch on parameters.
+  /// Under which condition on parameters (1 or 0) the call runs: a node inside of a branch on
+  /// parameters.
   Scalar condition = 1.0;
-  /// Outside of the log density a condition that a constant violates is an error, not a density of zero.
+  /// Outside of the log density a condition that a constant violates is an error, not a density of
+  /// zero.
   bool is_strict = false;
 
   [[noreturn]] void fail(
@@ -44,8 +48,9 @@ struct Call {
       source::DiagnosticKind kind = source::DiagnosticKind::kArgumentValue) const {
     throw TraceError{span, kind, message};
   }
-  /// The lane has density zero unless `value` satisfies the condition (or the call does not take place, see `condition`).
-  /// A constant that fails makes the density zero everywhere, or is a TraceError where the call is strict.
+  /// The lane has density zero unless `value` satisfies the condition (or the call does not take
+  /// place, see `condition`). A constant that fails makes the density zero everywhere, or is a
+  /// TraceError where the call is strict.
   void require(graph::Guard::Kind kind, Scalar value, const std::string& what) const {
     if (value.is_constant() && graph::holds(kind, value.constant())) return;
     if (condition.is_constant()) {
@@ -85,19 +90,25 @@ class LibraryTable {
 };
 
 // One per file of src/lower/library/:
-void add_elementwise_functions(LibraryTable& table);   // exp, log, …, pow, fmin, …: vectorised over containers
-void add_container_functions(LibraryTable& table);     // sums, sorts, slices, rep_*, to_*, append_*, …
-void add_constraint_functions(LibraryTable& table);    // *_constrain, *_jacobian, *_unconstrain
-void add_linear_algebra(LibraryTable& table);          // products, factorisations, solves, gp_*_cov, quad_form, …
+void add_elementwise_functions(
+    LibraryTable& table);  // exp, log, …, pow, fmin, …: vectorised over containers
+void add_container_functions(LibraryTable& table);  // sums, sorts, slices, rep_*, to_*, append_*, …
+void add_constraint_functions(LibraryTable& table);  // *_constrain, *_jacobian, *_unconstrain
+void add_linear_algebra(
+    LibraryTable& table);  // products, factorisations, solves, gp_*_cov, quad_form, …
 void add_complex_functions(LibraryTable& table);
-void add_higher_order_functions(LibraryTable& table);  // ode_*, integrate_1d, reduce_sum, map_rect, solvers
-void add_continuous_densities(LibraryTable& table);    // *_lpdf, *_cdf, *_lcdf, *_lccdf of real outcomes
-void add_discrete_densities(LibraryTable& table);      // *_lpmf, … of integer outcomes
+void add_higher_order_functions(
+    LibraryTable& table);  // ode_*, integrate_1d, reduce_sum, map_rect, solvers
+void add_continuous_densities(
+    LibraryTable& table);  // *_lpdf, *_cdf, *_lcdf, *_lccdf of real outcomes
+void add_discrete_densities(LibraryTable& table);  // *_lpmf, … of integer outcomes
 void add_multivariate_densities(LibraryTable& table);
-void add_random_generators(LibraryTable& table);       // *_rng
+void add_random_generators(LibraryTable& table);  // *_rng
 
-/// The operators `+ - * / \ .* ./ ^ .^ % %/% == != < <= > >= ! ' ` on values (lower/library/operators.cc).
+/// The operators `+ - * / \ .* ./ ^ .^ % %/% == != < <= > >= ! ' ` on values
+/// (lower/library/operators.cc).
 Value apply_binary(const Call& call, syntax::Operator op, const Value& a, const Value& b);
-Value apply_unary(const Call& call, syntax::Operator op, const Value& a);  // negate, plus, not, transpose
+Value apply_unary(const Call& call, syntax::Operator op,
+                  const Value& a);  // negate, plus, not, transpose
 
 }  // namespace vinci::lower

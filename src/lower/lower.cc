@@ -1,9 +1,9 @@
 #include "lower/lower.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <new>
-
-#include <fmt/format.h>
 
 #include "data/bind.h"
 #include "lower/bind.h"
@@ -19,7 +19,8 @@ using syntax::StmtId;
 
 /// Numbers of a complex leaf lie in pairs; `positions` counts elements.
 template <class Visit>
-void visit_in_output_order(const BoundType& type, const std::vector<int64_t>& positions, Visit visit) {
+void visit_in_output_order(const BoundType& type, const std::vector<int64_t>& positions,
+                           Visit visit) {
   const int64_t w = type.is_complex() ? 2 : 1;
   for (int64_t p : positions) {
     for (int64_t part = 0; part < w; ++part) visit(static_cast<size_t>(p * w + part));
@@ -41,7 +42,8 @@ void append_unconstrained_names(const std::string& name, const BoundType& type,
         end = dot;
       }
       for (size_t k = 0; k < type.elements.size(); ++k) {
-        append_unconstrained_names(name + indices + ":" + std::to_string(k + 1), type.elements[k], names);
+        append_unconstrained_names(name + indices + ":" + std::to_string(k + 1), type.elements[k],
+                                   names);
       }
     }
     return;
@@ -50,7 +52,8 @@ void append_unconstrained_names(const std::string& name, const BoundType& type,
   const int64_t containers = type.num_containers();
   if (containers == 0) return;
   const int64_t block = total / containers;
-  const bool is_plain = block == type.container_size() && type.dims.size() <= 2 && !type.is_complex();
+  const bool is_plain =
+      block == type.container_size() && type.dims.size() <= 2 && !type.is_complex();
   for (int64_t c = 0; c < containers; ++c) {
     std::string prefix = name;
     int64_t rest = c;
@@ -64,7 +67,8 @@ void append_unconstrained_names(const std::string& name, const BoundType& type,
       if (type.dims.empty() && !type.is_complex()) {
         names.push_back(prefix);
       } else if (is_plain && type.dims.size() == 2) {
-        names.push_back(fmt::format("{}.{}.{}", prefix, k % type.dims[0] + 1, k / type.dims[0] + 1));
+        names.push_back(
+            fmt::format("{}.{}.{}", prefix, k % type.dims[0] + 1, k / type.dims[0] + 1));
       } else {
         names.push_back(fmt::format("{}.{}", prefix, k + 1));
       }
@@ -75,7 +79,9 @@ void append_unconstrained_names(const std::string& name, const BoundType& type,
 class Lowerer {
  public:
   Lowerer(const check::TypedProgram& typed, const LowerOptions& options)
-      : program_(typed.program), tracer_(program_, lowered_.graph, options.trace), options_(options) {}
+      : program_(typed.program),
+        tracer_(program_, lowered_.graph, options.trace),
+        options_(options) {}
 
   bool run(const data::DataTable& data, source::DiagnosticSink& sink) {
     tracer_.set_strict(true);
@@ -134,7 +140,8 @@ class Lowerer {
       std::vector<Scalar> coordinates;
       coordinates.reserve(static_cast<size_t>(v.unconstrained_size));
       for (int64_t k = 0; k < v.unconstrained_size; ++k) {
-        coordinates.push_back(lowered_.graph.parameter(static_cast<int>(v.unconstrained_offset + k)));
+        coordinates.push_back(
+            lowered_.graph.parameter(static_cast<int>(v.unconstrained_offset + k)));
       }
       std::vector<Scalar> jacobian;
       v.value = constrain(lowered_.graph, v.type, coordinates, v.span, v.name, &jacobian);
@@ -165,9 +172,11 @@ class Lowerer {
     std::vector<Leaf> leaves;
     collect_leaves(v.name, v.type, v.value, leaves);
     for (const Leaf& leaf : leaves) {
-      append_element_names(leaf.name, leaf.value->dims, leaf.type->is_complex(), lowered_.constrained_names);
-      visit_in_output_order(*leaf.type, column_major_positions(leaf.value->dims),
-                            [&](size_t k) { lowered_.constrained.push_back(leaf.value->elements[k]); });
+      append_element_names(leaf.name, leaf.value->dims, leaf.type->is_complex(),
+                           lowered_.constrained_names);
+      visit_in_output_order(*leaf.type, column_major_positions(leaf.value->dims), [&](size_t k) {
+        lowered_.constrained.push_back(leaf.value->elements[k]);
+      });
     }
     v.constrained_size = static_cast<int64_t>(lowered_.constrained.size()) - v.constrained_offset;
     lowered_.variables.push_back(std::move(v));
@@ -190,13 +199,15 @@ std::optional<Lowered> lower(const check::TypedProgram& typed, const data::DataT
     sink.error(e.kind, e.span, e.message);
     return {};
   } catch (const std::bad_alloc&) {
-    sink.error(DiagnosticKind::kLimit, {}, "the program and its data need more memory than there is");
+    sink.error(DiagnosticKind::kLimit, {},
+               "the program and its data need more memory than there is");
     return {};
   }
   return lowerer.take();
 }
 
-// ---- initial values -------------------------------------------------------------------------------------------
+// ---- initial values
+// -------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -256,7 +267,8 @@ bool unconstrain_parameters(const Lowered& lowered, const data::DataTable& value
   return ok;
 }
 
-// ---- generated quantities -------------------------------------------------------------------------------------
+// ---- generated quantities
+// -------------------------------------------------------------------------------------
 
 GeneratedQuantities::GeneratedQuantities(const check::TypedProgram& typed, const Lowered& lowered,
                                          const TraceOptions& options)
@@ -266,8 +278,9 @@ GeneratedQuantities::GeneratedQuantities(const check::TypedProgram& typed, const
   tracer_.slots() = *lowered.data;
   for (const LoweredVariable& v : lowered.variables) {
     tracer_.slot(v.variable) = make_undefined(v.type);
-    positions_.push_back(v.type.base == BaseType::kTuple ? std::vector<int64_t>{}
-                                                         : column_major_positions(v.type.all_dims()));
+    positions_.push_back(v.type.base == BaseType::kTuple
+                             ? std::vector<int64_t>{}
+                             : column_major_positions(v.type.all_dims()));
   }
   const auto without_bounds = [](const auto& self, syntax::SizedType type) -> syntax::SizedType {
     type.constraint.low = type.constraint.high = {};
@@ -285,8 +298,9 @@ GeneratedQuantities::GeneratedQuantities(const check::TypedProgram& typed, const
       append_element_names(leaf.name, leaf.value->dims, leaf.type->is_complex(), names_);
     }
     declarations_.push_back(id);
-    output_positions_.push_back(type.base == BaseType::kTuple ? std::vector<int64_t>{}
-                                                              : column_major_positions(type.all_dims()));
+    output_positions_.push_back(type.base == BaseType::kTuple
+                                    ? std::vector<int64_t>{}
+                                    : column_major_positions(type.all_dims()));
   }
 }
 

@@ -1,5 +1,6 @@
-// Lowering: a checked program and its data become a DensityGraph over unconstrained parameters, with what is needed to read the
-// results: names, shapes, constrained values; and the generated quantities of draws.
+// Lowering: a checked program and its data become a DensityGraph over unconstrained parameters,
+// with what is needed to read the results: names, shapes, constrained values; and the generated
+// quantities of draws.
 #pragma once
 
 #include <cstdint>
@@ -30,20 +31,21 @@ struct LoweredVariable {
   syntax::VariableId variable;
   bool is_parameter = false;
   source::Span span;
-  BoundType type;                     // bounds may hold nodes of the graph
-  int64_t unconstrained_offset = 0;   // of a parameter: its coordinates
+  BoundType type;                    // bounds may hold nodes of the graph
+  int64_t unconstrained_offset = 0;  // of a parameter: its coordinates
   int64_t unconstrained_size = 0;
-  int64_t constrained_offset = 0;     // into Lowered::constrained
-  int64_t constrained_size = 0;       // numbers; a complex one counts twice
-  Value value;                        // constrained, in terms of the graph; elements row-major
+  int64_t constrained_offset = 0;  // into Lowered::constrained
+  int64_t constrained_size = 0;    // numbers; a complex one counts twice
+  Value value;                     // constrained, in terms of the graph; elements row-major
 };
 
 struct Lowered {
   graph::Graph graph;  // its parameters are the unconstrained coordinates
   int64_t num_unconstrained = 0;
-  std::vector<LoweredVariable> variables;  // parameters, then transformed parameters, in order of declaration
-  /// Constrained parameters and transformed parameters in CmdStan's order (the first index varies fastest) and their
-  /// names (`Sigma.2.1`, `z.real`, `t:1`).
+  std::vector<LoweredVariable>
+      variables;  // parameters, then transformed parameters, in order of declaration
+  /// Constrained parameters and transformed parameters in CmdStan's order (the first index varies
+  /// fastest) and their names (`Sigma.2.1`, `z.real`, `t:1`).
   std::vector<std::string> constrained_names;
   std::vector<Scalar> constrained;
   std::vector<std::string> unconstrained_names;
@@ -51,23 +53,25 @@ struct Lowered {
   std::shared_ptr<const std::vector<Value>> data;
 };
 
-/// Binds the data, runs transformed data once, and traces the parameters (constraint transforms; log Jacobians as terms
-/// with is_jacobian), transformed parameters and model blocks. Both `~` and `target +=` keep all normalising constants.
-/// Reports to `sink`: faults of the data, and the first run-time failure of the program (index-range, rejected,
-/// argument-value, not-covered, limit, ...), in which case there is no result.
-/// Cost: some 100 ns per scalar statement that runs.
+/// Binds the data, runs transformed data once, and traces the parameters (constraint transforms;
+/// log Jacobians as terms with is_jacobian), transformed parameters and model blocks. Both `~` and
+/// `target +=` keep all normalising constants. Reports to `sink`: faults of the data, and the first
+/// run-time failure of the program (index-range, rejected, argument-value, not-covered, limit,
+/// ...), in which case there is no result. Cost: some 100 ns per scalar statement that runs.
 std::optional<Lowered> lower(const check::TypedProgram& typed, const data::DataTable& data,
                              const LowerOptions& options, source::DiagnosticSink& sink);
 
-/// Initial values: for each parameter that `values` holds, its unconstrained coordinates go to their place in `theta_unc`
-/// (length num_unconstrained) and `given` (same length) is set there; the others are left as they are. Bounds
-/// that depend on other parameters are taken at `theta_unc`. Reports values of the wrong shape or outside of their constraint; names
-/// that are no parameters are ignored. Returns whether all is well.
+/// Initial values: for each parameter that `values` holds, its unconstrained coordinates go to
+/// their place in `theta_unc` (length num_unconstrained) and `given` (same length) is set there;
+/// the others are left as they are. Bounds that depend on other parameters are taken at
+/// `theta_unc`. Reports values of the wrong shape or outside of their constraint; names that are no
+/// parameters are ignored. Returns whether all is well.
 bool unconstrain_parameters(const Lowered& lowered, const data::DataTable& values,
                             std::span<double> theta_unc, std::vector<bool>& given,
                             source::DiagnosticSink& sink);
 
-/// Runs the generated quantities block for draws. One object serves one thread; `program` and `lowered` outlive it.
+/// Runs the generated quantities block for draws. One object serves one thread; `program` and
+/// `lowered` outlive it.
 class GeneratedQuantities {
  public:
   /// Throws TraceError where a declared size cannot be evaluated.
@@ -78,8 +82,8 @@ class GeneratedQuantities {
   /// Names in CmdStan's order; empty if the program has no such block.
   const std::vector<std::string>& names() const { return names_; }
 
-  /// `constrained`: values in the order of Lowered::constrained. `out`: as many as names. Where the block fails (reject, a
-  /// constraint, an index), `out` is NaN and the result is the failure.
+  /// `constrained`: values in the order of Lowered::constrained. `out`: as many as names. Where the
+  /// block fails (reject, a constraint, an index), `out` is NaN and the result is the failure.
   std::optional<TraceError> evaluate(std::span<const double> constrained,
                                      numeric::RandomStream& random, std::span<double> out);
 

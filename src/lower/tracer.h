@@ -1,6 +1,7 @@
-// Tracer: runs the blocks of a checked program on Values. One interpreter serves transformed data (all numbers
-// constant), the log density (parameters are nodes of the graph, so that running the block builds the graph) and generated
-// quantities (parameters are constants, random numbers come from a stream).
+// Tracer: runs the blocks of a checked program on Values. One interpreter serves transformed data
+// (all numbers constant), the log density (parameters are nodes of the graph, so that running the
+// block builds the graph) and generated quantities (parameters are constants, random numbers come
+// from a stream).
 //
 // Neighbours: library.h (functions), bound_type.h (declarations), lower.h (who runs which block).
 #pragma once
@@ -22,11 +23,11 @@ namespace vinci::lower {
 
 struct TraceOptions {
   int64_t max_loop_steps = int64_t{2'000'000'000};
-  int max_call_depth = 400;
+  int max_call_depth = 10'000;
   int64_t max_nodes = int64_t{1} << 28;     // of the graph
   int64_t max_elements = int64_t{1} << 28;  // of one variable
-  const Context* context = nullptr;         // its cancel flag stops a run (TraceError of kind kLimit)
-  std::ostream* messages = nullptr;         // where print writes; may be null
+  const Context* context = nullptr;  // its cancel flag stops a run (TraceError of kind kLimit)
+  std::ostream* messages = nullptr;  // where print writes; may be null
 };
 
 class Tracer {
@@ -36,13 +37,14 @@ class Tracer {
   Tracer(const Tracer&) = delete;
   Tracer& operator=(const Tracer&) = delete;
 
-  /// Runs the statements of a block in order, then checks the constraints of the variables that it declares at its top.
-  /// Throws TraceError.
+  /// Runs the statements of a block in order, then checks the constraints of the variables that it
+  /// declares at its top. Throws TraceError.
   void run_block(syntax::BlockKind kind);
 
   /// The declared type with its sizes and bounds evaluated. `what` names the variable in messages.
   BoundType bind_type(const syntax::SizedType& type, const std::string& what);
-  /// Checks a value against the constraint of its type: a constant that violates it is a TraceError, a node gets a guard.
+  /// Checks a value against the constraint of its type: a constant that violates it is a
+  /// TraceError, a node gets a guard.
   void check_constraint(const BoundType& type, const Value& value, const std::string& name,
                         source::Span span);
 
@@ -51,8 +53,8 @@ class Tracer {
   void set_global_type(syntax::VariableId id, BoundType type) {
     global_types_[id.index] = std::move(type);
   }
-  /// In generated quantities and transformed data a condition that fails is an error; in the log density it is a density of
-  /// zero.
+  /// In generated quantities and transformed data a condition that fails is an error; in the log
+  /// density it is a density of zero.
   void set_strict(bool is_strict) { call_.is_strict = is_strict; }
 
   Value& slot(syntax::VariableId id) { return slots_[static_cast<size_t>(id.index)]; }
@@ -66,21 +68,22 @@ class Tracer {
   enum class Kind : uint8_t {
     kUnresolved,
     kGeneral,
-    kScalarVariable,   // of type int or real
-    kLocatable,        // a variable under single indices and projections
-    kScalarOperator,   // operands int or real
-    kUnaryOperation,   // a call that is one operation of the graph on a scalar
+    kScalarVariable,  // of type int or real
+    kLocatable,       // a variable under single indices and projections
+    kScalarOperator,  // operands int or real
+    kUnaryOperation,  // a call that is one operation of the graph on a scalar
     kLibraryCall,
     kUserCall,
   };
   struct ExprInfo {
     Kind kind = Kind::kUnresolved;
-    bool is_int = false;       // of an operator: both operands are ints
+    bool is_int = false;  // of an operator: both operands are ints
     bool locatable = false;
     graph::Op op = graph::Op::kExp;
     LibraryFunction function = nullptr;
   };
-  /// A place inside a variable: `depth` dimensions of `root` are indexed, `offset` is row-major over those.
+  /// A place inside a variable: `depth` dimensions of `root` are indexed, `offset` is row-major
+  /// over those.
   struct Location {
     Value* root = nullptr;
     int64_t offset = 0;
@@ -194,7 +197,7 @@ class Tracer {
   graph::Graph& g_;
   TraceOptions options_;
   Call call_;
-  std::vector<Value> slots_;  // by VariableId
+  std::vector<Value> slots_;     // by VariableId
   std::vector<ExprInfo> infos_;  // by ExprId
   std::unordered_map<int32_t, BoundType> global_types_;
   std::vector<LibraryFunction> densities_;  // by StmtId, of `~`
@@ -203,7 +206,9 @@ class Tracer {
 
   int64_t steps_ = 0;
   int call_depth_ = 0;
-  /// Under which condition on parameters the current statement runs; 1 outside of branches on parameters.
+  uintptr_t stack_base_ = 0;  // of the outermost call
+  /// Under which condition on parameters the current statement runs; 1 outside of branches on
+  /// parameters.
   Scalar path_ = 1.0;
   Value return_value_;
   /// Values that a function returned under a condition on parameters while others go on.
@@ -218,16 +223,19 @@ class Tracer {
 
   std::vector<std::vector<syntax::VariableId>> function_variables_;  // by FunctionId
   std::vector<char> function_variables_known_;
-  std::vector<int> active_calls_;                                    // by FunctionId
-  std::vector<std::vector<syntax::VariableId>> assigned_;            // by StmtId
+  std::vector<int> active_calls_;                          // by FunctionId
+  std::vector<std::vector<syntax::VariableId>> assigned_;  // by StmtId
   std::vector<char> assigned_known_;
 };
 
-/// Makes `value` of type `type` where the language converts implicitly: int to real, real to complex, elementwise.
+/// Makes `value` of type `type` where the language converts implicitly: int to real, real to
+/// complex, elementwise.
 void promote(Value& value, const Type& type);
 
-/// Value of `select(condition, a, b)` element by element. The sizes must agree; false if they do not.
-bool merge_values(graph::Graph& graph, Scalar condition, const Value& a, const Value& b, Value& out);
+/// Value of `select(condition, a, b)` element by element. The sizes must agree; false if they do
+/// not.
+bool merge_values(graph::Graph& graph, Scalar condition, const Value& a, const Value& b,
+                  Value& out);
 
 /// A value as print writes it.
 std::string to_string(const Value& value);

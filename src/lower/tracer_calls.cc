@@ -15,14 +15,21 @@ using syntax::Stmt;
 using syntax::StmtId;
 using syntax::VariableId;
 
+namespace {
+/// Recursive programs may use this much of the machine's stack, of which a thread has 8 MiB.
+constexpr uintptr_t kMaxStackBytes = uintptr_t{3} << 20;
+}  // namespace
+
 /// The arguments of one call. Frames are reused, so that a call in a loop allocates nothing.
 struct Tracer::ArgumentFrame {
   std::vector<Value> args;
-  std::vector<int32_t> from_slot;  // the variable whose value args[k] holds for the time of the call, or -1
+  std::vector<int32_t>
+      from_slot;  // the variable whose value args[k] holds for the time of the call, or -1
 };
 
-/// Evaluates arguments into a frame. A container that is named by a variable is not copied: its value moves into the frame and back
-/// when the call is over, which no one can observe, as functions see no variables but their own.
+/// Evaluates arguments into a frame. A container that is named by a variable is not copied: its
+/// value moves into the frame and back when the call is over, which no one can observe, as
+/// functions see no variables but their own.
 class Tracer::Arguments {
  public:
   explicit Arguments(Tracer& tracer) : tracer_(tracer) {
@@ -133,8 +140,8 @@ LibraryFunction Tracer::find_library(std::string_view name) {
   const LibraryTable& table = LibraryTable::instance();
   if (LibraryFunction f = table.find(name)) return f;
   // Densities are always normalised here: _lupdf is _lpdf.
-  for (const auto& [from, to] : {std::pair<std::string_view, std::string_view>{"_lupdf", "_lpdf"},
-                                 {"_lupmf", "_lpmf"}}) {
+  for (const auto& [from, to] :
+       {std::pair<std::string_view, std::string_view>{"_lupdf", "_lpdf"}, {"_lupmf", "_lpmf"}}) {
     if (name.ends_with(from)) {
       return table.find(std::string(name.substr(0, name.size() - from.size())) + std::string(to));
     }
@@ -176,7 +183,8 @@ Value Tracer::invoke(const Value& function, std::vector<Value> args) {
   if (!function.function.valid()) {
     const LibraryFunction f = find_library(function.text);
     if (f == nullptr) {
-      fail(span, DiagnosticKind::kNotCovered, "the function `" + function.text + "` is not covered yet");
+      fail(span, DiagnosticKind::kNotCovered,
+           "the function `" + function.text + "` is not covered yet");
     }
     return call_library(f, function.text, span, args);
   }
@@ -195,7 +203,8 @@ const std::vector<VariableId>& Tracer::function_variables(FunctionId id) {
   if (!function_variables_known_[index]) {
     function_variables_known_[index] = 1;
     const syntax::Function& f = program_.functions[id];
-    for (const auto& argument : f.arguments) function_variables_[index].push_back(argument.variable);
+    for (const auto& argument : f.arguments)
+      function_variables_[index].push_back(argument.variable);
     collect_variables(f.body, function_variables_[index]);
   }
   return function_variables_[index];
@@ -212,10 +221,13 @@ void Tracer::collect_variables(StmtId id, std::vector<VariableId>& out) const {
 
 Value Tracer::call_user(FunctionId id, std::span<Value> args, Span span) {
   const syntax::Function& f = program_.functions[id];
-  if (++call_depth_ > options_.max_call_depth) {
+  ++call_depth_;
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  if (call_depth_ == 1) stack_base_ = here;
+  const uintptr_t used = here < stack_base_ ? stack_base_ - here : here - stack_base_;
+  if (call_depth_ > options_.max_call_depth || used > kMaxStackBytes) {
     --call_depth_;
-    fail(span, DiagnosticKind::kLimit,
-         "calls are nested deeper than " + std::to_string(options_.max_call_depth));
+    fail(span, DiagnosticKind::kLimit, "calls are nested too deeply here; does the recursion end?");
   }
   const auto index = static_cast<size_t>(id.index);
   std::vector<Value> saved;
@@ -289,7 +301,8 @@ Value Tracer::call_user(FunctionId id, std::span<Value> args, Span span) {
   return result;
 }
 
-// ---- distributions --------------------------------------------------------------------------------------------
+// ---- distributions
+// --------------------------------------------------------------------------------------------
 
 void Tracer::tilde(StmtId id) {
   const Stmt& s = stmt(id);
@@ -363,7 +376,8 @@ void Tracer::truncate(const Stmt& s, std::span<Value> args) {
         if (!(difference.constant() >= 0)) add_target(-infinity, s.span);
       } else {
         call_.span = s.span;
-        call_.require(graph::Guard::Kind::kNonNegative, difference, "distance to the truncation bound");
+        call_.require(graph::Guard::Kind::kNonNegative, difference,
+                      "distance to the truncation bound");
       }
     };
     if (s.low.valid()) inside(g_.sub(outcome.elements[k], element(low, k)));

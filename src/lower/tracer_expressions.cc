@@ -25,11 +25,21 @@ struct UnaryName {
   Op op;
 };
 constexpr UnaryName kUnaryNames[] = {
-    {"exp", Op::kExp},           {"log", Op::kLog},         {"log1p", Op::kLog1p},
-    {"expm1", Op::kExpm1},       {"sqrt", Op::kSqrt},       {"square", Op::kSquare},
-    {"inv", Op::kInv},           {"sin", Op::kSin},         {"cos", Op::kCos},
-    {"tan", Op::kTan},           {"tanh", Op::kTanh},       {"inv_logit", Op::kInvLogit},
-    {"log1p_exp", Op::kLog1pExp}, {"lgamma", Op::kLgamma},  {"digamma", Op::kDigamma},
+    {"exp", Op::kExp},
+    {"log", Op::kLog},
+    {"log1p", Op::kLog1p},
+    {"expm1", Op::kExpm1},
+    {"sqrt", Op::kSqrt},
+    {"square", Op::kSquare},
+    {"inv", Op::kInv},
+    {"sin", Op::kSin},
+    {"cos", Op::kCos},
+    {"tan", Op::kTan},
+    {"tanh", Op::kTanh},
+    {"inv_logit", Op::kInvLogit},
+    {"log1p_exp", Op::kLog1pExp},
+    {"lgamma", Op::kLgamma},
+    {"digamma", Op::kDigamma},
 };
 
 }  // namespace
@@ -209,7 +219,8 @@ Value Tracer::evaluate(ExprId id) {
     }
     case Expr::Kind::kBinary: {
       Value storage_a, storage_b;
-      // A call of a user function may use the slots of the other operand; they are restored before it returns.
+      // A call of a user function may use the slots of the other operand; they are restored before
+      // it returns.
       const Value& a = reference(e.args[0], storage_a);
       const Value& b = reference(e.args[1], storage_b);
       call_.span = e.span;
@@ -252,7 +263,8 @@ int64_t Tracer::int_value(ExprId id, const char* what) {
   return as_int(scalar(id), expr(id).span, what);
 }
 
-// ---- operators ------------------------------------------------------------------------------------------------
+// ---- operators
+// ------------------------------------------------------------------------------------------------
 
 Scalar Tracer::truth(Scalar value) {
   if (value.is_constant()) return value.constant() != 0 ? 1.0 : 0.0;
@@ -322,7 +334,8 @@ Scalar Tracer::binary(Operator op, Scalar a, Scalar b, bool is_int, source::Span
     case Operator::kDivide:
     case Operator::kEltDivide:
       if (is_int) {
-        if (b.is_constant() && y == 0) fail(span, DiagnosticKind::kArgumentValue, "integer division by zero");
+        if (b.is_constant() && y == 0)
+          fail(span, DiagnosticKind::kArgumentValue, "integer division by zero");
         if (!constant) return g_.apply(Op::kTrunc, g_.div(a, b));
         result = std::trunc(x / y);
         break;
@@ -330,12 +343,14 @@ Scalar Tracer::binary(Operator op, Scalar a, Scalar b, bool is_int, source::Span
       if (!constant) return g_.div(a, b);
       return x / y;
     case Operator::kIntDivide:
-      if (b.is_constant() && y == 0) fail(span, DiagnosticKind::kArgumentValue, "integer division by zero");
+      if (b.is_constant() && y == 0)
+        fail(span, DiagnosticKind::kArgumentValue, "integer division by zero");
       if (!constant) return g_.apply(Op::kTrunc, g_.div(a, b));
       result = std::trunc(x / y);
       break;
     case Operator::kModulo:
-      if (b.is_constant() && y == 0) fail(span, DiagnosticKind::kArgumentValue, "remainder of a division by zero");
+      if (b.is_constant() && y == 0)
+        fail(span, DiagnosticKind::kArgumentValue, "remainder of a division by zero");
       if (!constant) return g_.apply(Op::kFmod, a, b);
       result = std::fmod(x, y);
       break;
@@ -359,7 +374,8 @@ Scalar Tracer::binary(Operator op, Scalar a, Scalar b, bool is_int, source::Span
       fail(span, DiagnosticKind::kOperandType, "this operator does not take two numbers");
   }
   if (is_int && std::fabs(result) > 2147483648.0) {
-    fail(span, DiagnosticKind::kArgumentValue, "the result does not fit an int (at most 2147483647)");
+    fail(span, DiagnosticKind::kArgumentValue,
+         "the result does not fit an int (at most 2147483647)");
   }
   return result;
 }
@@ -396,7 +412,8 @@ Value Tracer::ternary(const Expr& e) {
   return out;
 }
 
-// ---- literals -------------------------------------------------------------------------------------------------
+// ---- literals
+// -------------------------------------------------------------------------------------------------
 
 Value Tracer::literal(const Expr& e) {
   Value out;
@@ -408,8 +425,8 @@ Value Tracer::literal(const Expr& e) {
     }
     return out;
   }
-  // The elements of an array literal have the literal's type less one dimension; of a row vector literal they are
-  // numbers, or row vectors that make a matrix.
+  // The elements of an array literal have the literal's type less one dimension; of a row vector
+  // literal they are numbers, or row vectors that make a matrix.
   const bool is_array = e.kind == Expr::Kind::kArrayLiteral;
   Type element = e.type;
   if (is_array) {
@@ -419,7 +436,8 @@ Value Tracer::literal(const Expr& e) {
   } else if (e.type.base == BaseType::kComplexMatrix) {
     element.base = BaseType::kComplexRowVector;
   } else {
-    element.base = e.type.base == BaseType::kComplexRowVector ? BaseType::kComplex : BaseType::kReal;
+    element.base =
+        e.type.base == BaseType::kComplexRowVector ? BaseType::kComplex : BaseType::kReal;
   }
   const auto count = static_cast<int64_t>(e.args.size());
   if (is_number(element)) {
@@ -451,13 +469,15 @@ Value Tracer::literal(const Expr& e) {
   }
   if (e.args.empty()) {
     out.dims.assign(static_cast<size_t>(out.type.array_depth), 0);
-    if (e.type.base == BaseType::kVector || e.type.base == BaseType::kRowVector) out.dims.push_back(0);
+    if (e.type.base == BaseType::kVector || e.type.base == BaseType::kRowVector)
+      out.dims.push_back(0);
     if (e.type.base == BaseType::kMatrix) out.dims.insert(out.dims.end(), 2, 0);
   }
   return out;
 }
 
-// ---- helpers on values ----------------------------------------------------------------------------------------
+// ---- helpers on values
+// ----------------------------------------------------------------------------------------
 
 void promote(Value& value, const Type& type) {
   if (type.base == BaseType::kError || type.base == BaseType::kVoid ||
@@ -480,9 +500,9 @@ void promote(Value& value, const Type& type) {
     return;
   }
   if (value.type.base == type.base) return;
-  const bool to_complex = type.base == BaseType::kComplex || type.base == BaseType::kComplexVector ||
-                          type.base == BaseType::kComplexRowVector ||
-                          type.base == BaseType::kComplexMatrix;
+  const bool to_complex =
+      type.base == BaseType::kComplex || type.base == BaseType::kComplexVector ||
+      type.base == BaseType::kComplexRowVector || type.base == BaseType::kComplexMatrix;
   if (to_complex && !value.is_complex()) {
     std::vector<Scalar> wide;
     wide.reserve(value.elements.size() * 2);

@@ -1,5 +1,5 @@
-// Tracer: indexing, on both sides of an assignment. A variable under single indices is read and written in place; ranges and
-// multi-indices go through a list of offsets.
+// Tracer: indexing, on both sides of an assignment. A variable under single indices is read and
+// written in place; ranges and multi-indices go through a list of offsets.
 #include <algorithm>
 
 #include "lower/tracer.h"
@@ -112,7 +112,8 @@ Value Tracer::read(const Location& at, const Type& type) const {
   out.type = type;
   out.dims.assign(root.dims.begin() + static_cast<std::ptrdiff_t>(at.depth), root.dims.end());
   const auto w = static_cast<std::ptrdiff_t>(width(root));
-  out.elements.assign(root.elements.begin() + first * w, root.elements.begin() + (first + count) * w);
+  out.elements.assign(root.elements.begin() + first * w,
+                      root.elements.begin() + (first + count) * w);
   return out;
 }
 
@@ -170,19 +171,31 @@ std::vector<Tracer::Selection> Tracer::selections(const Expr& e, const std::vect
 
 namespace {
 
-/// Appends the offsets that the selections choose of an array of `dims`, from dimension `first_dim` on, below `offset`.
+/// Appends the offsets that the selections choose of an array of `dims`, from dimension `first_dim`
+/// on, below `offset`.
 template <class Selection>
 void append_offsets(const std::vector<int64_t>& dims, size_t first_dim,
                     const std::vector<Selection>& selected, size_t k, int64_t offset,
                     std::vector<int64_t>& out) {
-  if (k == selected.size()) {
-    const int64_t rest = product_from(dims, first_dim + k);
+  const bool is_last = k + 1 >= selected.size();
+  const int64_t rest = is_last ? product_from(dims, first_dim + selected.size()) : 1;
+  if (selected.empty()) {
     for (int64_t r = 0; r < rest; ++r) out.push_back(offset * rest + r);
     return;
   }
-  const int64_t size = dims[first_dim + k];
-  for (int64_t p = 0; p < selected[k].count; ++p) {
-    append_offsets(dims, first_dim, selected, k + 1, offset * size + selected[k].at(p), out);
+  const Selection& s = selected[k];
+  const int64_t base = offset * dims[first_dim + k];
+  if (is_last) {
+    size_t next = out.size();
+    out.resize(next + static_cast<size_t>(s.count * rest));
+    for (int64_t p = 0; p < s.count; ++p) {
+      const int64_t first = (base + s.at(p)) * rest;
+      for (int64_t r = 0; r < rest; ++r) out[next++] = first + r;
+    }
+    return;
+  }
+  for (int64_t p = 0; p < s.count; ++p) {
+    append_offsets(dims, first_dim, selected, k + 1, base + s.at(p), out);
   }
 }
 
@@ -193,8 +206,8 @@ std::vector<int64_t> selected_dims(const std::vector<int64_t>& dims, size_t firs
   for (const Selection& s : selected) {
     if (!s.single) out.push_back(s.count);
   }
-  out.insert(out.end(),
-             dims.begin() + static_cast<std::ptrdiff_t>(first_dim + selected.size()), dims.end());
+  out.insert(out.end(), dims.begin() + static_cast<std::ptrdiff_t>(first_dim + selected.size()),
+             dims.end());
   return out;
 }
 
@@ -208,10 +221,11 @@ Value gather(const Value& root, const std::vector<int64_t>& offsets, std::vector
     return out;
   }
   const size_t w = width(root);
-  out.elements.reserve(offsets.size() * w);
+  out.elements.resize(offsets.size() * w);
+  size_t next = 0;
   for (int64_t o : offsets) {
     for (size_t part = 0; part < w; ++part) {
-      out.elements.push_back(root.elements[static_cast<size_t>(o) * w + part]);
+      out.elements[next++] = root.elements[static_cast<size_t>(o) * w + part];
     }
   }
   return out;
@@ -301,11 +315,11 @@ void Tracer::assign(const Expr& lhs, Value value) {
   };
   bool in_place = lhs.kind == Expr::Kind::kProjection;
   if (lhs.kind == Expr::Kind::kIndexed) {
-    in_place = info(lhs.args[0]).locatable &&
-               std::all_of(lhs.indices.begin(), lhs.indices.end(), [this](const IndexExpr& index) {
-                 return index.kind == IndexExpr::Kind::kSingle &&
-                        expr(index.low).type.array_depth == 0;
-               });
+    in_place =
+        info(lhs.args[0]).locatable &&
+        std::all_of(lhs.indices.begin(), lhs.indices.end(), [this](const IndexExpr& index) {
+          return index.kind == IndexExpr::Kind::kSingle && expr(index.low).type.array_depth == 0;
+        });
   }
   if (!in_place) {
     const View view = view_of(lhs);
@@ -323,7 +337,8 @@ void Tracer::assign(const Expr& lhs, Value value) {
     const size_t w = width(root);
     for (size_t k = 0; k < view.offsets.size(); ++k) {
       for (size_t part = 0; part < w; ++part) {
-        root.elements[static_cast<size_t>(view.offsets[k]) * w + part] = value.elements[k * w + part];
+        root.elements[static_cast<size_t>(view.offsets[k]) * w + part] =
+            value.elements[k * w + part];
       }
     }
     return;

@@ -1,10 +1,11 @@
-// Tracer: statements, declarations, control flow. A branch on parameters runs both of its sides and selects.
+// Tracer: statements, declarations, control flow. A branch on parameters runs both of its sides and
+// selects.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <ostream>
-
-#include <fmt/format.h>
 
 #include "lower/tracer.h"
 
@@ -50,7 +51,8 @@ void Tracer::run_block(BlockKind kind) {
   }
 }
 
-// ---- declarations ---------------------------------------------------------------------------------------------
+// ---- declarations
+// ---------------------------------------------------------------------------------------------
 
 BoundType Tracer::bind_type(const SizedType& type, const std::string& what) {
   BoundType bound;
@@ -108,7 +110,7 @@ void Tracer::declare(const Stmt& s) {
   const bool is_number =
       type.array_dims.empty() && (type.base == BaseType::kReal || type.base == BaseType::kInt);
   if (is_number && !s.is_global) {
-    const Scalar x = s.expr.valid()                   ? scalar(s.expr)
+    const Scalar x = s.expr.valid()                ? scalar(s.expr)
                      : type.base == BaseType::kInt ? Scalar(std::numeric_limits<int32_t>::min())
                                                    : std::numeric_limits<double>::quiet_NaN();
     if (variable.elements.size() == 1 && variable.type == Type::scalar(type.base) &&
@@ -145,9 +147,10 @@ void Tracer::assignment(const Stmt& s) {
       const Scalar value = scalar(s.expr);
       const Location at = locate(s.lhs);
       Scalar& place = at.root->elements[static_cast<size_t>(at.offset)];
-      place = s.op == Operator::kNone
-                  ? value
-                  : binary(s.op, place, value, lhs.type == number_int && from == number_int, s.span);
+      place =
+          s.op == Operator::kNone
+              ? value
+              : binary(s.op, place, value, lhs.type == number_int && from == number_int, s.span);
       return;
     }
   }
@@ -162,7 +165,8 @@ void Tracer::assignment(const Stmt& s) {
   assign(lhs, apply_binary(call_, s.op, a, b));
 }
 
-// ---- the log density ------------------------------------------------------------------------------------------
+// ---- the log density
+// ------------------------------------------------------------------------------------------
 
 void Tracer::add_target(Scalar value, Span span, bool is_jacobian) {
   if (!path_.is_constant()) value = g_.select(path_, value, 0.0);
@@ -178,7 +182,8 @@ void Tracer::add_target(const Value& value, Span span, bool is_jacobian) {
   for (const Scalar& s : value.elements) add_target(s, span, is_jacobian);
 }
 
-// ---- messages -------------------------------------------------------------------------------------------------
+// ---- messages
+// -------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -255,7 +260,8 @@ Tracer::Flow Tracer::reject(const Stmt& s) {
   return Flow::kDead;
 }
 
-// ---- control flow ---------------------------------------------------------------------------------------------
+// ---- control flow
+// ---------------------------------------------------------------------------------------------
 
 Tracer::Flow Tracer::run_list(const std::vector<StmtId>& stmts) {
   for (StmtId id : stmts) {
@@ -393,7 +399,8 @@ Tracer::Flow Tracer::symbolic_branch(const Stmt& s, Scalar condition) {
     if (out.flow == Flow::kReturn) out.value = std::move(return_value_);
     if (out.flow == Flow::kBreak || out.flow == Flow::kContinue) {
       fail(s.span, DiagnosticKind::kNotCovered,
-           "a loop is left under a condition that depends on a parameter; vinci needs to know from the data how "
+           "a loop is left under a condition that depends on a parameter; vinci needs to know from "
+           "the data how "
            "often a loop runs");
     }
     return out;
@@ -455,7 +462,8 @@ Tracer::Flow Tracer::loop_while(const Stmt& s) {
     const Scalar condition = truth(scalar(s.expr));
     if (!condition.is_constant()) {
       fail(expr(s.expr).span, DiagnosticKind::kNotCovered,
-           "the condition of this loop depends on a parameter; vinci needs to know from the data how often a loop runs");
+           "the condition of this loop depends on a parameter; vinci needs to know from the data "
+           "how often a loop runs");
     }
     if (condition.constant() == 0) return Flow::kNormal;
     const Flow flow = run(s.body);
@@ -496,7 +504,8 @@ Tracer::Flow Tracer::loop_for_each(const Stmt& s) {
     } else {
       item.dims.assign(list.dims.begin() + 1, list.dims.end());
       const auto part = [&](const auto& all, auto& out) {
-        const auto size = static_cast<std::ptrdiff_t>(all.size()) / static_cast<std::ptrdiff_t>(count);
+        const auto size =
+            static_cast<std::ptrdiff_t>(all.size()) / static_cast<std::ptrdiff_t>(count);
         const auto at = all.begin() + static_cast<std::ptrdiff_t>(k) * size;
         out.assign(at, at + size);
       };

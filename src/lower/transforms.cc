@@ -42,7 +42,8 @@ int64_t element_position(const BoundType& type, int64_t k) {
   return (k % rows) * type.dims[1] + k / rows;
 }
 
-/// Bound of element `position` (row-major over the whole value): bounds are scalars or as large as the value.
+/// Bound of element `position` (row-major over the whole value): bounds are scalars or as large as
+/// the value.
 Scalar bound_at(const Value& bound, int64_t position) {
   if (bound.elements.size() == 1) return bound.elements[0];
   // A container as bound of an array of such containers applies to each.
@@ -160,7 +161,8 @@ class Constrainer {
     const Scalar width = g_.sub(high, low);
     g_.require(graph::Guard::Kind::kPositive, width, span_,
                "upper bound minus lower bound of `" + name_ + "`");
-    // log (U - L) + log inv_logit(y) + log(1 - inv_logit(y)), the last two being y - 2 log(1 + e^y).
+    // log (U - L) + log inv_logit(y) + log(1 - inv_logit(y)), the last two being y - 2 log(1 +
+    // e^y).
     add_jacobian(g_.log(width));
     add_jacobian(y);
     add_jacobian(g_.mul(-2.0, g_.log1p_exp(y)));
@@ -196,7 +198,8 @@ class Constrainer {
     }
   }
 
-  /// The stick is kept as a product of the remaining shares, so that small elements keep their relative precision.
+  /// The stick is kept as a product of the remaining shares, so that small elements keep their
+  /// relative precision.
   void simplex(std::span<const Scalar> y, int64_t base, int64_t stride) {
     const auto n = static_cast<int64_t>(y.size());
     Scalar stick = 1.0;
@@ -246,8 +249,8 @@ class Constrainer {
     }
   }
 
-  /// A linear map along rows, then along columns: t_i = b_i y_i - sum_{m > i} a_m y_m, a_i = 1 / sqrt((i + 1)(i + 2)),
-  /// b_i = (i + 1) a_i, and the last element makes the sum zero.
+  /// A linear map along rows, then along columns: t_i = b_i y_i - sum_{m > i} a_m y_m, a_i = 1 /
+  /// sqrt((i + 1)(i + 2)), b_i = (i + 1) a_i, and the last element makes the sum zero.
   void sum_to_zero_matrix(std::span<const Scalar> y, int64_t base) {
     const int64_t rows = type_.dims[0] - 1, cols = type_.dims[1] - 1;
     const auto basis = [this](std::span<const Scalar> in, std::vector<Scalar>& out) {
@@ -280,7 +283,8 @@ class Constrainer {
     }
   }
 
-  /// Row i: z_0, z_1 c_0, z_2 c_0 c_1, ..., c_0 ... c_{i-1} with z = tanh(y), c = sqrt(1 - z^2) = sech(y).
+  /// Row i: z_0, z_1 c_0, z_2 c_0 c_1, ..., c_0 ... c_{i-1} with z = tanh(y), c = sqrt(1 - z^2) =
+  /// sech(y).
   void cholesky_factor_corr(std::span<const Scalar> y, int64_t base) {
     const int64_t n = type_.dims[0];
     size_t next = 0;
@@ -300,7 +304,8 @@ class Constrainer {
     }
   }
 
-  /// Partial correlations column by column; the Cholesky factor as above, the matrix its product with its transpose.
+  /// Partial correlations column by column; the Cholesky factor as above, the matrix its product
+  /// with its transpose.
   void corr_matrix(std::span<const Scalar> y, int64_t base) {
     const int64_t n = type_.dims[0];
     std::vector<Scalar> factor(static_cast<size_t>(n * n), Scalar(0));
@@ -425,8 +430,8 @@ Value constrain(graph::Graph& graph, const BoundType& type, std::span<const Scal
   const auto fill = [&](Value& tuple) {
     for (size_t k = 0; k < type.elements.size(); ++k) {
       const auto n = static_cast<size_t>(unconstrained_size(type.elements[k]));
-      tuple.members[k] = constrain(graph, type.elements[k], unconstrained.subspan(next, n), span,
-                                   name, jacobian);
+      tuple.members[k] =
+          constrain(graph, type.elements[k], unconstrained.subspan(next, n), span, name, jacobian);
       next += n;
     }
   };

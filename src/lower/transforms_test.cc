@@ -1,11 +1,12 @@
-// Constraint transforms: log Jacobians against finite differences, round trips, what the constraint promises.
+// Constraint transforms: log Jacobians against finite differences, round trips, what the constraint
+// promises.
 #include "lower/transforms.h"
+
+#include <gtest/gtest.h>
 
 #include <cmath>
 #include <functional>
 #include <limits>
-
-#include <gtest/gtest.h>
 
 #include "graph/graph.h"
 #include "numeric/random/random_stream.h"
@@ -109,7 +110,8 @@ std::vector<size_t> first(size_t n) {
 std::vector<size_t> lower_positions(size_t rows, size_t cols, bool with_diagonal) {
   std::vector<size_t> out;
   for (size_t i = 0; i < rows; ++i) {
-    for (size_t j = 0; j < cols && (j < i || (with_diagonal && j == i)); ++j) out.push_back(i * cols + j);
+    for (size_t j = 0; j < cols && (j < i || (with_diagonal && j == i)); ++j)
+      out.push_back(i * cols + j);
   }
   return out;
 }
@@ -131,10 +133,12 @@ std::vector<Case> cases() {
       {"row_stochastic", make_type(BaseType::kMatrix, K::kRowStochastic, {2, 3}), {0, 1, 3, 4}},
       {"cholesky_factor_corr", make_type(BaseType::kMatrix, K::kCholeskyFactorCorr, {4, 4}),
        lower_positions(4, 4, false)},
-      {"corr_matrix", make_type(BaseType::kMatrix, K::kCorrMatrix, {4, 4}), lower_positions(4, 4, false)},
+      {"corr_matrix", make_type(BaseType::kMatrix, K::kCorrMatrix, {4, 4}),
+       lower_positions(4, 4, false)},
       {"cholesky_factor_cov", make_type(BaseType::kMatrix, K::kCholeskyFactorCov, {4, 3}),
        lower_positions(4, 3, true)},
-      {"cov_matrix", make_type(BaseType::kMatrix, K::kCovMatrix, {3, 3}), lower_positions(3, 3, true)},
+      {"cov_matrix", make_type(BaseType::kMatrix, K::kCovMatrix, {3, 3}),
+       lower_positions(3, 3, true)},
   };
 }
 
@@ -151,7 +155,8 @@ TEST(TransformsTest, LogJacobianIsThatOfFiniteDifferences) {
 TEST(TransformsTest, UnconstrainIsTheInverse) {
   std::vector<Case> all = cases();
   all.push_back({"sum_to_zero", make_type(BaseType::kVector, ConstraintKind::kSumToZero, {5}), {}});
-  all.push_back({"sum_to_zero_matrix", make_type(BaseType::kMatrix, ConstraintKind::kSumToZero, {3, 4}), {}});
+  all.push_back(
+      {"sum_to_zero_matrix", make_type(BaseType::kMatrix, ConstraintKind::kSumToZero, {3, 4}), {}});
   all.push_back({"matrix", make_type(BaseType::kMatrix, ConstraintKind::kNone, {2, 3}, {2}), {}});
   for (const Case& c : all) {
     for (uint64_t seed = 1; seed <= 3; ++seed) {
@@ -168,7 +173,8 @@ TEST(TransformsTest, UnconstrainIsTheInverse) {
 }
 
 TEST(TransformsTest, MatrixCoordinatesAreColumnMajor) {
-  const auto x = at(make_type(BaseType::kMatrix, ConstraintKind::kNone, {2, 3}), {1, 2, 3, 4, 5, 6}).x;
+  const auto x =
+      at(make_type(BaseType::kMatrix, ConstraintKind::kNone, {2, 3}), {1, 2, 3, 4, 5, 6}).x;
   EXPECT_EQ(x, (std::vector<double>{1, 3, 5, 2, 4, 6}));
 }
 
@@ -210,8 +216,10 @@ TEST(TransformsTest, FarCoordinatesStayFinite) {
 TEST(TransformsTest, InfiniteBoundsFallAway) {
   const double infinity = std::numeric_limits<double>::infinity();
   EXPECT_EQ(at(bounded(ConstraintKind::kLowerUpper, -infinity, infinity), {0.3}).x[0], 0.3);
-  EXPECT_NEAR(at(bounded(ConstraintKind::kLowerUpper, 0, infinity), {0.3}).x[0], std::exp(0.3), 1e-15);
-  EXPECT_NEAR(at(bounded(ConstraintKind::kLowerUpper, -infinity, 1), {0.3}).x[0], 1 - std::exp(0.3), 1e-15);
+  EXPECT_NEAR(at(bounded(ConstraintKind::kLowerUpper, 0, infinity), {0.3}).x[0], std::exp(0.3),
+              1e-15);
+  EXPECT_NEAR(at(bounded(ConstraintKind::kLowerUpper, -infinity, 1), {0.3}).x[0], 1 - std::exp(0.3),
+              1e-15);
 }
 
 TEST(TransformsTest, UnconstrainNamesWhatIsWrong) {

@@ -205,9 +205,11 @@ class Unconstrainer {
         row.push_back(at(base + i * cols + j));
         sum += row.back();
       }
-      if (!(std::fabs(sum) <= kTolerance * static_cast<double>(cols))) return "has a row that does not sum to 0";
+      if (!(std::fabs(sum) <= kTolerance * static_cast<double>(cols)))
+        return "has a row that does not sum to 0";
       inverse(row);
-      for (size_t j = 0; j < row.size(); ++j) half[static_cast<size_t>(i) * row.size() + j] = row[j];
+      for (size_t j = 0; j < row.size(); ++j)
+        half[static_cast<size_t>(i) * row.size() + j] = row[j];
     }
     for (int64_t j = 0; j + 1 < cols; ++j) {
       std::vector<double> column;
@@ -245,7 +247,8 @@ class Unconstrainer {
   std::string corr_matrix(int64_t base, int64_t n) {
     std::vector<double> factor;
     for (int64_t i = 0; i < n; ++i) {
-      if (!(std::fabs(at(base + i * n + i) - 1) <= kTolerance)) return "has a diagonal that is not 1";
+      if (!(std::fabs(at(base + i * n + i) - 1) <= kTolerance))
+        return "has a diagonal that is not 1";
     }
     if (!cholesky(base, n, factor)) return "is not positive definite";
     std::vector<double> rest(static_cast<size_t>(n), 1.0);
@@ -283,7 +286,8 @@ class Unconstrainer {
     for (int64_t i = 0; i < n; ++i) {
       for (int64_t j = 0; j <= i; ++j) {
         double sum = at(base + i * n + j);
-        if (!(std::fabs(sum - at(base + j * n + i)) <= kTolerance * std::max(1.0, std::fabs(sum)))) {
+        if (!(std::fabs(sum - at(base + j * n + i)) <=
+              kTolerance * std::max(1.0, std::fabs(sum)))) {
           return false;
         }
         for (int64_t k = 0; k < j; ++k) sum -= l(i, k) * l(j, k);

@@ -1,5 +1,6 @@
-// The constraint transforms as functions of the language: `simplex_constrain(y)`, `simplex_jacobian(y)` (which also adds the log
-// Jacobian to the density) and `simplex_unconstrain(x)`, and so on for every constraint.
+// The constraint transforms as functions of the language: `simplex_constrain(y)`,
+// `simplex_jacobian(y)` (which also adds the log Jacobian to the density) and
+// `simplex_unconstrain(x)`, and so on for every constraint.
 #include <algorithm>
 #include <string>
 
@@ -115,7 +116,8 @@ Value elementwise(const Call& call, Args args) {
 std::vector<Scalar> coordinates(const Value& y) {
   const auto depth = static_cast<size_t>(y.type.array_depth);
   if (y.dims.size() != depth + 2) return y.elements;
-  const auto rows = static_cast<size_t>(y.dims[depth]), cols = static_cast<size_t>(y.dims[depth + 1]);
+  const auto rows = static_cast<size_t>(y.dims[depth]),
+             cols = static_cast<size_t>(y.dims[depth + 1]);
   std::vector<Scalar> out;
   out.reserve(y.elements.size());
   for (size_t base = 0; base < y.elements.size(); base += rows * cols) {
@@ -133,7 +135,8 @@ Value structured(const Call& call, Args args) {
   BoundType type;
   type.constraint = kind_of(call.name);
   type.array_dims.assign(in.dims.begin(), in.dims.begin() + static_cast<std::ptrdiff_t>(depth));
-  const std::vector<int64_t> inner(in.dims.begin() + static_cast<std::ptrdiff_t>(depth), in.dims.end());
+  const std::vector<int64_t> inner(in.dims.begin() + static_cast<std::ptrdiff_t>(depth),
+                                   in.dims.end());
   const int64_t grow = is_inverse ? 0 : 1;
   bool is_matrix = inner.size() == 2;
   std::vector<int64_t> free_dims = inner;  // of the unconstrained container
@@ -180,12 +183,14 @@ Value structured(const Call& call, Args args) {
   }
   type.base = is_matrix ? BaseType::kMatrix : BaseType::kVector;
   if (const std::string problem = check_sizes(type); !problem.empty()) {
-    call.fail("the result of `" + std::string(call.name) + "` " + problem, source::DiagnosticKind::kSize);
+    call.fail("the result of `" + std::string(call.name) + "` " + problem,
+              source::DiagnosticKind::kSize);
   }
   if (!is_inverse) {
     if (unconstrained_size(type) != static_cast<int64_t>(in.elements.size())) {
-      call.fail("`" + std::string(call.name) + "` needs " + std::to_string(unconstrained_size(type)) +
-                    " elements; the argument has " + std::to_string(in.elements.size()),
+      call.fail("`" + std::string(call.name) + "` needs " +
+                    std::to_string(unconstrained_size(type)) + " elements; the argument has " +
+                    std::to_string(in.elements.size()),
                 source::DiagnosticKind::kSize);
     }
     return transformed(call, type, coordinates(in));
@@ -194,13 +199,15 @@ Value structured(const Call& call, Args args) {
   Value out;
   out.type = in.type;
   out.dims = type.array_dims;
-  if (free_dims.size() == 2 && (type.constraint == K::kSumToZero || type.constraint == K::kColumnStochastic ||
-                                type.constraint == K::kRowStochastic)) {
+  if (free_dims.size() == 2 &&
+      (type.constraint == K::kSumToZero || type.constraint == K::kColumnStochastic ||
+       type.constraint == K::kRowStochastic)) {
     out.dims.insert(out.dims.end(), free_dims.begin(), free_dims.end());
     const auto rows = static_cast<size_t>(free_dims[0]), cols = static_cast<size_t>(free_dims[1]);
     out.elements.resize(y.size());
     for (size_t base = 0; base < y.size(); base += rows * cols) {
-      for (size_t k = 0; k < rows * cols; ++k) out.elements[base + (k % rows) * cols + k / rows] = y[base + k];
+      for (size_t k = 0; k < rows * cols; ++k)
+        out.elements[base + (k % rows) * cols + k / rows] = y[base + k];
     }
     return out;
   }
@@ -215,8 +222,8 @@ Value structured(const Call& call, Args args) {
 
 void add_constraint_functions(LibraryTable& table) {
   for (const Family& f : kFamilies) {
-    const bool is_elementwise = f.kind == K::kLower || f.kind == K::kUpper || f.kind == K::kLowerUpper ||
-                                f.kind == K::kOffsetMultiplier;
+    const bool is_elementwise = f.kind == K::kLower || f.kind == K::kUpper ||
+                                f.kind == K::kLowerUpper || f.kind == K::kOffsetMultiplier;
     for (const char* ending : {"constrain", "jacobian", "unconstrain"}) {
       table.add(std::string(f.prefix) + ending, is_elementwise ? elementwise : structured);
     }

@@ -63,7 +63,8 @@ void require_same_size(const Call& call, const Value& a, const Value& b) {
   }
 }
 
-// ---- reductions -----------------------------------------------------------------------------------------------
+// ---- reductions
+// -----------------------------------------------------------------------------------------------
 
 Value number(const Value& like, Scalar s) {
   return like.type.base == BaseType::kInt ? Value::integer(s) : Value::real(s);
@@ -133,7 +134,8 @@ Value extremum(const Call& call, Args args, bool is_max) {
   if (args.size() == 2) return Value::integer(g.apply(op, args[0].scalar(), args[1].scalar()));
   const Value& x = args[0];
   if (x.elements.empty()) {
-    if (x.type.base == BaseType::kInt) call.fail("`" + std::string(call.name) + "` of an empty array");
+    if (x.type.base == BaseType::kInt)
+      call.fail("`" + std::string(call.name) + "` of an empty array");
     return Value::real(is_max ? -kInfinity : kInfinity);
   }
   Scalar best = x.elements[0];
@@ -160,8 +162,8 @@ Value norm2(const Call& call, Args args) {
   return Value::real(call.graph.sqrt(call.graph.dot(args[0].elements, args[0].elements)));
 }
 
-/// Sample quantile by linear interpolation between order statistics (type 7 of Hyndman and Fan 1996,
-/// doi 10.1080/00031305.1996.10473566).
+/// Sample quantile by linear interpolation between order statistics (type 7 of Hyndman and Fan
+/// 1996, doi 10.1080/00031305.1996.10473566).
 Value quantile(const Call& call, Args args) {
   std::vector<double> x = constants_of(call, args[0]);
   if (x.empty()) call.fail("`quantile` of an empty container");
@@ -214,11 +216,22 @@ Value distance(const Call& call, Args args) {
 /// sum_k conj(a_k) b_k over elements at the given strides.
 void append_dot(graph::Graph& g, const Value& a, const Value& b, size_t first, size_t stride,
                 size_t count, std::vector<Scalar>& out) {
-  std::vector<Scalar> x, y;
   if (!a.is_complex() && !b.is_complex()) {
+    double sum = 0;
+    bool is_constant = true;
+    for (size_t k = 0; k < count && is_constant; ++k) {
+      const Scalar x = a.elements[first + k * stride], y = b.elements[first + k * stride];
+      is_constant = x.is_constant() && y.is_constant();
+      sum += x.constant() * y.constant();
+    }
+    if (is_constant) {
+      out.push_back(sum);
+      return;
+    }
+    std::vector<Scalar> x(count), y(count);
     for (size_t k = 0; k < count; ++k) {
-      x.push_back(a.elements[first + k * stride]);
-      y.push_back(b.elements[first + k * stride]);
+      x[k] = a.elements[first + k * stride];
+      y[k] = b.elements[first + k * stride];
     }
     out.push_back(g.dot(x, y));
     return;
@@ -291,7 +304,8 @@ Value log_sum_exp(const Call& call, Args args) {
   Value out = a.is_scalar() ? b : a;
   if (out.type.base == BaseType::kInt) out.type.base = BaseType::kReal;
   for (size_t k = 0; k < out.elements.size(); ++k) {
-    out.elements[k] = g.log_sum_exp(a.elements[a.is_scalar() ? 0 : k], b.elements[b.is_scalar() ? 0 : k]);
+    out.elements[k] =
+        g.log_sum_exp(a.elements[a.is_scalar() ? 0 : k], b.elements[b.is_scalar() ? 0 : k]);
   }
   return out;
 }
@@ -323,7 +337,8 @@ Value cumulative_sum(const Call& call, Args args) {
   return out;
 }
 
-// ---- sizes ----------------------------------------------------------------------------------------------------
+// ---- sizes
+// ----------------------------------------------------------------------------------------------------
 
 Value int_value(int64_t n) { return Value::integer(static_cast<double>(n)); }
 
@@ -339,8 +354,8 @@ Value dims(const Call&, Args args) {
   return Value::array(BaseType::kInt, std::move(out));
 }
 bool is_row(const Value& v) {
-  return v.type.array_depth == 0 && (v.type.base == BaseType::kRowVector ||
-                                     v.type.base == BaseType::kComplexRowVector);
+  return v.type.array_depth == 0 &&
+         (v.type.base == BaseType::kRowVector || v.type.base == BaseType::kComplexRowVector);
 }
 Value rows(const Call&, Args args) { return int_value(is_row(args[0]) ? 1 : args[0].dims[0]); }
 Value cols(const Call&, Args args) {
@@ -349,7 +364,8 @@ Value cols(const Call&, Args args) {
   return int_value(is_row(x) ? x.dims[0] : 1);
 }
 
-// ---- slices ---------------------------------------------------------------------------------------------------
+// ---- slices
+// ---------------------------------------------------------------------------------------------------
 
 /// Elements [first, first + count) of the first dimension.
 Value slice(const Value& x, int64_t first, int64_t count) {
@@ -370,8 +386,9 @@ Value slice(const Value& x, int64_t first, int64_t count) {
 
 Value checked_slice(const Call& call, const Value& x, int64_t first, int64_t count) {
   if (count < 0 || first < 0 || first + count > x.dims[0]) {
-    call.fail("`" + std::string(call.name) + "` asks for elements " + std::to_string(first + 1) + " to " +
-                  std::to_string(first + count) + "; the size is " + std::to_string(x.dims[0]),
+    call.fail("`" + std::string(call.name) + "` asks for elements " + std::to_string(first + 1) +
+                  " to " + std::to_string(first + count) + "; the size is " +
+                  std::to_string(x.dims[0]),
               source::DiagnosticKind::kIndexRange);
   }
   return slice(x, first, count);
@@ -396,7 +413,8 @@ Value reverse(const Call&, Args args) {
     if (n == 0) return;
     const auto step = static_cast<int64_t>(all.size()) / n;
     for (int64_t k = 0; k < n; ++k) {
-      std::copy(all.begin() + k * step, all.begin() + (k + 1) * step, to.begin() + (n - 1 - k) * step);
+      std::copy(all.begin() + k * step, all.begin() + (k + 1) * step,
+                to.begin() + (n - 1 - k) * step);
     }
   };
   flip(x.elements, out.elements);
@@ -424,8 +442,9 @@ Value block_of(const Call& call, const Value& m, int64_t i, int64_t j, int64_t r
 Value as_vector(Value m, bool is_row_vector) {
   const bool is_complex = m.is_complex();
   m.dims = {m.dims[0] * m.dims[1]};
-  m.type = Type::scalar(is_row_vector ? (is_complex ? BaseType::kComplexRowVector : BaseType::kRowVector)
-                                      : (is_complex ? BaseType::kComplexVector : BaseType::kVector));
+  m.type =
+      Type::scalar(is_row_vector ? (is_complex ? BaseType::kComplexRowVector : BaseType::kRowVector)
+                                 : (is_complex ? BaseType::kComplexVector : BaseType::kVector));
   return m;
 }
 Value block(const Call& call, Args args) {
@@ -443,13 +462,15 @@ Value sub_row(const Call& call, Args args) {
                    true);
 }
 Value col(const Call& call, Args args) {
-  return as_vector(block_of(call, args[0], 0, int_at(call, args, 1) - 1, args[0].dims[0], 1), false);
+  return as_vector(block_of(call, args[0], 0, int_at(call, args, 1) - 1, args[0].dims[0], 1),
+                   false);
 }
 Value row(const Call& call, Args args) {
   return as_vector(block_of(call, args[0], int_at(call, args, 1) - 1, 0, 1, args[0].dims[1]), true);
 }
 
-// ---- joins ----------------------------------------------------------------------------------------------------
+// ---- joins
+// ----------------------------------------------------------------------------------------------------
 
 Value widened(const Value& v) {
   Value out = v;
@@ -518,8 +539,9 @@ Value append(const Call& call, Args args, bool by_row) {
   };
   if (is_flat(a) && is_flat(b)) {
     out.dims = {by_row ? ga.rows + gb.rows : ga.cols + gb.cols};
-    out.type = Type::scalar(by_row ? (is_complex ? BaseType::kComplexVector : BaseType::kVector)
-                                   : (is_complex ? BaseType::kComplexRowVector : BaseType::kRowVector));
+    out.type =
+        Type::scalar(by_row ? (is_complex ? BaseType::kComplexVector : BaseType::kVector)
+                            : (is_complex ? BaseType::kComplexRowVector : BaseType::kRowVector));
   } else {
     out.dims = by_row ? std::vector<int64_t>{ga.rows + gb.rows, ga.cols}
                       : std::vector<int64_t>{ga.rows, ga.cols + gb.cols};
@@ -530,15 +552,18 @@ Value append(const Call& call, Args args, bool by_row) {
 Value append_row(const Call& call, Args args) { return append(call, args, true); }
 Value append_col(const Call& call, Args args) { return append(call, args, false); }
 
-// ---- repetition -----------------------------------------------------------------------------------------------
+// ---- repetition
+// -----------------------------------------------------------------------------------------------
 
-Value repeated(const Call& call, const Value& x, std::vector<int64_t> dims, BaseType base, BaseType complex_base) {
+Value repeated(const Call& call, const Value& x, std::vector<int64_t> dims, BaseType base,
+               BaseType complex_base) {
   Value out;
   out.type = Type::scalar(x.is_complex() ? complex_base : base);
   int64_t n = 1;
   for (int64_t d : dims) {
     n *= d;
-    if (n > (int64_t{1} << 28)) call.fail("the result would be too large", source::DiagnosticKind::kLimit);
+    if (n > (int64_t{1} << 28))
+      call.fail("the result would be too large", source::DiagnosticKind::kLimit);
   }
   out.dims = std::move(dims);
   out.elements.reserve(static_cast<size_t>(n) * width(x));
@@ -548,10 +573,12 @@ Value repeated(const Call& call, const Value& x, std::vector<int64_t> dims, Base
   return out;
 }
 Value rep_vector(const Call& call, Args args) {
-  return repeated(call, args[0], {size_at(call, args, 1)}, BaseType::kVector, BaseType::kComplexVector);
+  return repeated(call, args[0], {size_at(call, args, 1)}, BaseType::kVector,
+                  BaseType::kComplexVector);
 }
 Value rep_row_vector(const Call& call, Args args) {
-  return repeated(call, args[0], {size_at(call, args, 1)}, BaseType::kRowVector, BaseType::kComplexRowVector);
+  return repeated(call, args[0], {size_at(call, args, 1)}, BaseType::kRowVector,
+                  BaseType::kComplexRowVector);
 }
 Value rep_matrix(const Call& call, Args args) {
   const Value& x = args[0];
@@ -566,12 +593,14 @@ Value rep_matrix(const Call& call, Args args) {
   const size_t w = width(x);
   if (is_row(x)) {
     out.dims = {n, m};
-    for (int64_t i = 0; i < n; ++i) out.elements.insert(out.elements.end(), x.elements.begin(), x.elements.end());
+    for (int64_t i = 0; i < n; ++i)
+      out.elements.insert(out.elements.end(), x.elements.begin(), x.elements.end());
   } else {
     out.dims = {m, n};
     for (int64_t i = 0; i < m; ++i) {
       const auto at = x.elements.begin() + i * static_cast<int64_t>(w);
-      for (int64_t j = 0; j < n; ++j) out.elements.insert(out.elements.end(), at, at + static_cast<std::ptrdiff_t>(w));
+      for (int64_t j = 0; j < n; ++j)
+        out.elements.insert(out.elements.end(), at, at + static_cast<std::ptrdiff_t>(w));
     }
   }
   return out;
@@ -603,7 +632,8 @@ Value rep_array(const Call& call, Args args) {
   return out;
 }
 
-// ---- conversions ----------------------------------------------------------------------------------------------
+// ---- conversions
+// ----------------------------------------------------------------------------------------------
 
 /// Elements in the order of the language: of a matrix column by column, of arrays row-major.
 std::vector<Scalar> in_order(const Value& x) {
@@ -614,7 +644,8 @@ std::vector<Scalar> in_order(const Value& x) {
   out.reserve(x.elements.size());
   for (int64_t j = 0; j < c; ++j) {
     for (int64_t i = 0; i < r; ++i) {
-      for (int64_t k = 0; k < w; ++k) out.push_back(x.elements[static_cast<size_t>((i * c + j) * w + k)]);
+      for (int64_t k = 0; k < w; ++k)
+        out.push_back(x.elements[static_cast<size_t>((i * c + j) * w + k)]);
     }
   }
   return out;
@@ -634,7 +665,8 @@ Value to_row_vector(const Call&, Args args) {
 }
 Value to_array_1d(const Call&, Args args) {
   const Value& x = args[0];
-  Value out = Value::array(x.type.base == BaseType::kInt ? BaseType::kInt : BaseType::kReal, in_order(x));
+  Value out =
+      Value::array(x.type.base == BaseType::kInt ? BaseType::kInt : BaseType::kReal, in_order(x));
   if (x.is_complex()) out.type.base = BaseType::kComplex;
   out.dims[0] = x.size();
   return out;
@@ -661,8 +693,8 @@ Value to_matrix(const Call& call, Args args) {
   }
   const int64_t r = size_at(call, args, 1), c = size_at(call, args, 2);
   if (r * c != x.size()) {
-    call.fail("`to_matrix` makes a matrix of size (" + std::to_string(r) + ", " + std::to_string(c) +
-              ") of " + std::to_string(x.size()) + " elements");
+    call.fail("`to_matrix` makes a matrix of size (" + std::to_string(r) + ", " +
+              std::to_string(c) + ") of " + std::to_string(x.size()) + " elements");
   }
   const bool by_column = args.size() < 4 || int_at(call, args, 3) != 0;
   const std::vector<Scalar> flat = in_order(x);
@@ -675,13 +707,15 @@ Value to_matrix(const Call& call, Args args) {
   out.elements.reserve(flat.size());
   for (int64_t i = 0; i < r; ++i) {
     for (int64_t j = 0; j < c; ++j) {
-      for (int64_t k = 0; k < w; ++k) out.elements.push_back(flat[static_cast<size_t>((j * r + i) * w + k)]);
+      for (int64_t k = 0; k < w; ++k)
+        out.elements.push_back(flat[static_cast<size_t>((j * r + i) * w + k)]);
     }
   }
   return out;
 }
 
-// ---- constant containers --------------------------------------------------------------------------------------
+// ---- constant containers
+// --------------------------------------------------------------------------------------
 
 std::vector<Scalar> linspaced(const Call& call, Args args) {
   const int64_t n = size_at(call, args, 0);
@@ -693,17 +727,21 @@ std::vector<Scalar> linspaced(const Call& call, Args args) {
     if (k == n - 1) {
       x.push_back(high);
     } else {
-      x.push_back(g.add(low, g.mul(g.sub(high, low), static_cast<double>(k) / static_cast<double>(n - 1))));
+      x.push_back(
+          g.add(low, g.mul(g.sub(high, low), static_cast<double>(k) / static_cast<double>(n - 1))));
     }
   }
   return x;
 }
 Value linspaced_vector(const Call& call, Args args) { return Value::vector(linspaced(call, args)); }
-Value linspaced_row_vector(const Call& call, Args args) { return Value::row_vector(linspaced(call, args)); }
+Value linspaced_row_vector(const Call& call, Args args) {
+  return Value::row_vector(linspaced(call, args));
+}
 Value linspaced_array(const Call& call, Args args) {
   return Value::array(BaseType::kReal, linspaced(call, args));
 }
-/// Spaced evenly by an int: the last element is the largest low + k * step that does not exceed high.
+/// Spaced evenly by an int: the last element is the largest low + k * step that does not exceed
+/// high.
 Value linspaced_int_array(const Call& call, Args args) {
   const int64_t n = size_at(call, args, 0);
   const int64_t low = int_at(call, args, 1), high = int_at(call, args, 2);
@@ -738,20 +776,39 @@ std::vector<Scalar> one_hot(const Call& call, Args args) {
   x[static_cast<size_t>(at - 1)] = 1.0;
   return x;
 }
-Value one_hot_array(const Call& call, Args args) { return Value::array(BaseType::kReal, one_hot(call, args)); }
-Value one_hot_int_array(const Call& call, Args args) { return Value::array(BaseType::kInt, one_hot(call, args)); }
-Value one_hot_row_vector(const Call& call, Args args) { return Value::row_vector(one_hot(call, args)); }
+Value one_hot_array(const Call& call, Args args) {
+  return Value::array(BaseType::kReal, one_hot(call, args));
+}
+Value one_hot_int_array(const Call& call, Args args) {
+  return Value::array(BaseType::kInt, one_hot(call, args));
+}
+Value one_hot_row_vector(const Call& call, Args args) {
+  return Value::row_vector(one_hot(call, args));
+}
 Value one_hot_vector(const Call& call, Args args) { return Value::vector(one_hot(call, args)); }
-Value ones_array(const Call& call, Args args) { return Value::array(BaseType::kReal, filled(call, args, 1)); }
-Value ones_int_array(const Call& call, Args args) { return Value::array(BaseType::kInt, filled(call, args, 1)); }
-Value ones_row_vector(const Call& call, Args args) { return Value::row_vector(filled(call, args, 1)); }
+Value ones_array(const Call& call, Args args) {
+  return Value::array(BaseType::kReal, filled(call, args, 1));
+}
+Value ones_int_array(const Call& call, Args args) {
+  return Value::array(BaseType::kInt, filled(call, args, 1));
+}
+Value ones_row_vector(const Call& call, Args args) {
+  return Value::row_vector(filled(call, args, 1));
+}
 Value ones_vector(const Call& call, Args args) { return Value::vector(filled(call, args, 1)); }
-Value zeros_array(const Call& call, Args args) { return Value::array(BaseType::kReal, filled(call, args, 0)); }
-Value zeros_int_array(const Call& call, Args args) { return Value::array(BaseType::kInt, filled(call, args, 0)); }
-Value zeros_row_vector(const Call& call, Args args) { return Value::row_vector(filled(call, args, 0)); }
+Value zeros_array(const Call& call, Args args) {
+  return Value::array(BaseType::kReal, filled(call, args, 0));
+}
+Value zeros_int_array(const Call& call, Args args) {
+  return Value::array(BaseType::kInt, filled(call, args, 0));
+}
+Value zeros_row_vector(const Call& call, Args args) {
+  return Value::row_vector(filled(call, args, 0));
+}
 Value zeros_vector(const Call& call, Args args) { return Value::vector(filled(call, args, 0)); }
 Value uniform_simplex(const Call& call, Args args) {
-  return Value::vector(filled(call, args, 1 / static_cast<double>(std::max<int64_t>(1, int_at(call, args, 0)))));
+  return Value::vector(
+      filled(call, args, 1 / static_cast<double>(std::max<int64_t>(1, int_at(call, args, 0)))));
 }
 Value identity_matrix(const Call& call, Args args) {
   const int64_t n = size_at(call, args, 0);
@@ -761,20 +818,24 @@ Value identity_matrix(const Call& call, Args args) {
   return Value::matrix(n, n, std::move(x));
 }
 
-// ---- order ----------------------------------------------------------------------------------------------------
+// ---- order
+// ----------------------------------------------------------------------------------------------------
 
 Value sorted(const Call& call, Args args, bool ascending) {
   Value out = args[0];
   if (out.is_constant()) {
     for (const Scalar& s : out.elements) {
-      if (std::isnan(s.constant())) call.fail("`" + std::string(call.name) + "` of values that are not numbers");
+      if (std::isnan(s.constant()))
+        call.fail("`" + std::string(call.name) + "` of values that are not numbers");
     }
-    std::stable_sort(out.elements.begin(), out.elements.end(), [&](const Scalar& a, const Scalar& b) {
-      return ascending ? a.constant() < b.constant() : a.constant() > b.constant();
-    });
+    std::stable_sort(out.elements.begin(), out.elements.end(),
+                     [&](const Scalar& a, const Scalar& b) {
+                       return ascending ? a.constant() < b.constant() : a.constant() > b.constant();
+                     });
     return out;
   }
-  // Odd-even transposition network: the order is a function of the parameters, its derivative follows each element.
+  // Odd-even transposition network: the order is a function of the parameters, its derivative
+  // follows each element.
   constexpr size_t kMaxNetwork = 256;
   const size_t n = out.elements.size();
   if (n > kMaxNetwork) not_covered_on_parameters(call);
@@ -794,9 +855,8 @@ Value sort_indices(const Call& call, Args args, bool ascending) {
   const std::vector<double> x = constants_of(call, args[0]);
   std::vector<size_t> order(x.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return ascending ? x[a] < x[b] : x[a] > x[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return ascending ? x[a] < x[b] : x[a] > x[b]; });
   std::vector<Scalar> out;
   for (size_t k : order) out.push_back(static_cast<double>(k + 1));
   return Value::array(BaseType::kInt, std::move(out));

@@ -14,43 +14,65 @@ using syntax::Operator;
 
 const char* spelling(Operator op) {
   switch (op) {
-    case Operator::kAdd: return "+";
-    case Operator::kSubtract: return "-";
-    case Operator::kMultiply: return "*";
-    case Operator::kDivide: return "/";
-    case Operator::kIntDivide: return "%/%";
-    case Operator::kModulo: return "%";
-    case Operator::kLeftDivide: return "\\";
-    case Operator::kEltMultiply: return ".*";
-    case Operator::kEltDivide: return "./";
-    case Operator::kPower: return "^";
-    case Operator::kEltPower: return ".^";
-    default: return "this operator";
+    case Operator::kAdd:
+      return "+";
+    case Operator::kSubtract:
+      return "-";
+    case Operator::kMultiply:
+      return "*";
+    case Operator::kDivide:
+      return "/";
+    case Operator::kIntDivide:
+      return "%/%";
+    case Operator::kModulo:
+      return "%";
+    case Operator::kLeftDivide:
+      return "\\";
+    case Operator::kEltMultiply:
+      return ".*";
+    case Operator::kEltDivide:
+      return "./";
+    case Operator::kPower:
+      return "^";
+    case Operator::kEltPower:
+      return ".^";
+    default:
+      return "this operator";
   }
 }
 
 [[noreturn]] void size_mismatch(const Call& call, Operator op, const Value& a, const Value& b) {
-  call.fail(std::string("the sizes of the operands of `") + spelling(op) + "` do not match: " +
-            dims_to_string(a.dims) + " and " + dims_to_string(b.dims));
+  call.fail(std::string("the sizes of the operands of `") + spelling(op) +
+            "` do not match: " + dims_to_string(a.dims) + " and " + dims_to_string(b.dims));
 }
 
 BaseType complex_base(BaseType base) {
   switch (base) {
     case BaseType::kInt:
-    case BaseType::kReal: return BaseType::kComplex;
-    case BaseType::kVector: return BaseType::kComplexVector;
-    case BaseType::kRowVector: return BaseType::kComplexRowVector;
-    case BaseType::kMatrix: return BaseType::kComplexMatrix;
-    default: return base;
+    case BaseType::kReal:
+      return BaseType::kComplex;
+    case BaseType::kVector:
+      return BaseType::kComplexVector;
+    case BaseType::kRowVector:
+      return BaseType::kComplexRowVector;
+    case BaseType::kMatrix:
+      return BaseType::kComplexMatrix;
+    default:
+      return base;
   }
 }
 BaseType real_base(BaseType base) {
   switch (base) {
-    case BaseType::kComplex: return BaseType::kReal;
-    case BaseType::kComplexVector: return BaseType::kVector;
-    case BaseType::kComplexRowVector: return BaseType::kRowVector;
-    case BaseType::kComplexMatrix: return BaseType::kMatrix;
-    default: return base;
+    case BaseType::kComplex:
+      return BaseType::kReal;
+    case BaseType::kComplexVector:
+      return BaseType::kVector;
+    case BaseType::kComplexRowVector:
+      return BaseType::kRowVector;
+    case BaseType::kComplexMatrix:
+      return BaseType::kMatrix;
+    default:
+      return base;
   }
 }
 
@@ -60,7 +82,8 @@ Value broadcast(const Call& call, Operator op, const Value& a, const Value& b, F
   Value out;
   if (a.is_scalar() && b.is_scalar()) {
     const bool is_int = a.type.base == BaseType::kInt && b.type.base == BaseType::kInt;
-    return is_int ? Value::integer(f(a.scalar(), b.scalar())) : Value::real(f(a.scalar(), b.scalar()));
+    return is_int ? Value::integer(f(a.scalar(), b.scalar()))
+                  : Value::real(f(a.scalar(), b.scalar()));
   }
   const Value& shape = a.is_scalar() ? b : a;
   if (!a.is_scalar() && !b.is_scalar() && a.dims != b.dims) size_mismatch(call, op, a, b);
@@ -73,7 +96,8 @@ Value broadcast(const Call& call, Operator op, const Value& a, const Value& b, F
   const size_t n = shape.elements.size();
   out.elements.reserve(n);
   const size_t step_a = a.is_scalar() ? 0 : 1, step_b = b.is_scalar() ? 0 : 1;
-  for (size_t k = 0; k < n; ++k) out.elements.push_back(f(a.elements[k * step_a], b.elements[k * step_b]));
+  for (size_t k = 0; k < n; ++k)
+    out.elements.push_back(f(a.elements[k * step_a], b.elements[k * step_b]));
   return out;
 }
 
@@ -82,7 +106,8 @@ double int_result(const Call& call, double x) {
   return x;
 }
 
-// ---- complex --------------------------------------------------------------------------------------------------
+// ---- complex
+// --------------------------------------------------------------------------------------------------
 
 struct Complex {
   Scalar re, im;
@@ -120,21 +145,27 @@ Value complex_broadcast(const Call& call, Operator op, const Value& a, const Val
   return out;
 }
 
-// ---- products -------------------------------------------------------------------------------------------------
+// ---- products
+// -------------------------------------------------------------------------------------------------
 
 struct Shape {
   int64_t rows = 1, cols = 1;
 };
 Shape shape_of(const Value& v) {
   switch (real_base(v.type.base)) {
-    case BaseType::kVector: return {v.dims[0], 1};
-    case BaseType::kRowVector: return {1, v.dims[0]};
-    case BaseType::kMatrix: return {v.dims[0], v.dims[1]};
-    default: return {};
+    case BaseType::kVector:
+      return {v.dims[0], 1};
+    case BaseType::kRowVector:
+      return {1, v.dims[0]};
+    case BaseType::kMatrix:
+      return {v.dims[0], v.dims[1]};
+    default:
+      return {};
   }
 }
 
-Value shaped(const Value& a, const Value& b, Shape s, std::vector<Scalar> elements, bool is_complex) {
+Value shaped(const Value& a, const Value& b, Shape s, std::vector<Scalar> elements,
+             bool is_complex) {
   const BaseType left = real_base(a.type.base), right = real_base(b.type.base);
   Value out;
   out.elements = std::move(elements);
@@ -154,7 +185,8 @@ Value shaped(const Value& a, const Value& b, Shape s, std::vector<Scalar> elemen
   return out;
 }
 
-std::vector<Scalar> transposed(std::span<const Scalar> x, int64_t rows, int64_t cols, int64_t width) {
+std::vector<Scalar> transposed(std::span<const Scalar> x, int64_t rows, int64_t cols,
+                               int64_t width) {
   std::vector<Scalar> out(x.size());
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < cols; ++j) {
@@ -167,8 +199,8 @@ std::vector<Scalar> transposed(std::span<const Scalar> x, int64_t rows, int64_t 
   return out;
 }
 
-/// Products with more multiplications than this are array functions; smaller ones are linear combinations or dot products
-/// element by element, which the passes can simplify.
+/// Products with more multiplications than this are array functions; smaller ones are linear
+/// combinations or dot products element by element, which the passes can simplify.
 constexpr int64_t kLargeProduct = 4096;
 
 std::vector<double> constants(const Value& m) {
@@ -178,7 +210,8 @@ std::vector<double> constants(const Value& m) {
   return x;
 }
 
-/// The product [s.rows, s.cols] of large operands by array functions; false where it is not for them.
+/// The product [s.rows, s.cols] of large operands by array functions; false where it is not for
+/// them.
 bool large_product(graph::Graph& g, const Value& a, const Value& b, Shape s, int64_t inner,
                    std::vector<Scalar>& out) {
   const bool a_constant = a.is_constant(), b_constant = b.is_constant();
@@ -230,8 +263,9 @@ Value product(const Call& call, const Value& a, const Value& b) {
       for (int64_t j = 0; j < s.cols; ++j) {
         std::vector<Scalar> re, im;
         for (size_t k = 0; k < inner; ++k) {
-          const Complex z = multiply(g, complex_at(a, static_cast<size_t>(i) * inner + k),
-                                     complex_at(b, k * static_cast<size_t>(s.cols) + static_cast<size_t>(j)));
+          const Complex z =
+              multiply(g, complex_at(a, static_cast<size_t>(i) * inner + k),
+                       complex_at(b, k * static_cast<size_t>(s.cols) + static_cast<size_t>(j)));
           re.push_back(z.re);
           im.push_back(z.im);
         }
@@ -258,7 +292,8 @@ Value product(const Call& call, const Value& a, const Value& b) {
   return shaped(a, b, s, std::move(out), false);
 }
 
-Value library_call(const Call& call, const char* name, Operator op, const Value& a, const Value& b) {
+Value library_call(const Call& call, const char* name, Operator op, const Value& a,
+                   const Value& b) {
   const LibraryFunction function = LibraryTable::instance().find(name);
   if (function == nullptr) {
     call.fail(std::string("the operator `") + spelling(op) + "` is not covered for these operands",
@@ -305,7 +340,8 @@ Value apply_binary(const Call& call, Operator op, const Value& a, const Value& b
       [[fallthrough]];
     case Operator::kEltMultiply:
       if (is_complex) {
-        return complex_broadcast(call, op, a, b, [&](Complex x, Complex y) { return multiply(g, x, y); });
+        return complex_broadcast(call, op, a, b,
+                                 [&](Complex x, Complex y) { return multiply(g, x, y); });
       }
       return int_elementwise([&](Scalar x, Scalar y) { return g.mul(x, y); });
     case Operator::kDivide:
@@ -313,7 +349,8 @@ Value apply_binary(const Call& call, Operator op, const Value& a, const Value& b
       [[fallthrough]];
     case Operator::kEltDivide:
       if (is_complex) {
-        return complex_broadcast(call, op, a, b, [&](Complex x, Complex y) { return divide(g, x, y); });
+        return complex_broadcast(call, op, a, b,
+                                 [&](Complex x, Complex y) { return divide(g, x, y); });
       }
       if (is_int) {
         return elementwise([&](Scalar x, Scalar y) -> Scalar {
@@ -388,8 +425,8 @@ Value apply_unary(const Call& call, Operator op, const Value& a) {
         case BaseType::kVector:
         case BaseType::kRowVector:
           out = a;
-          out.type.base =
-              real_base(a.type.base) == BaseType::kVector ? BaseType::kRowVector : BaseType::kVector;
+          out.type.base = real_base(a.type.base) == BaseType::kVector ? BaseType::kRowVector
+                                                                      : BaseType::kVector;
           if (w == 2) out.type.base = complex_base(out.type.base);
           return out;
         default:
