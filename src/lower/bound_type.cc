@@ -1,5 +1,7 @@
 #include "lower/bound_type.h"
 
+#include <fmt/format.h>
+
 #include <limits>
 
 namespace vinci::lower {
@@ -91,7 +93,7 @@ void append_element_names(const std::string& name, const std::vector<int64_t>& d
   std::vector<int64_t> index(dims.size(), 1);
   for (int64_t count = 0; count < n; ++count) {
     std::string full = name;
-    for (int64_t i : index) full += "." + std::to_string(i);
+    for (int64_t i : index) full += fmt::format(".{}", i);
     if (is_complex) {
       names.push_back(full + ".real");
       names.push_back(full + ".imag");

@@ -42,7 +42,7 @@ void append_unconstrained_names(const std::string& name, const BoundType& type,
         end = dot;
       }
       for (size_t k = 0; k < type.elements.size(); ++k) {
-        append_unconstrained_names(name + indices + ":" + std::to_string(k + 1), type.elements[k],
+        append_unconstrained_names(fmt::format("{}{}:{}", name, indices, k + 1), type.elements[k],
                                    names);
       }
     }
@@ -62,7 +62,7 @@ void append_unconstrained_names(const std::string& name, const BoundType& type,
       index[k] = rest % type.array_dims[k] + 1;
       rest /= type.array_dims[k];
     }
-    for (int64_t i : index) prefix += "." + std::to_string(i);
+    for (int64_t i : index) prefix += fmt::format(".{}", i);
     for (int64_t k = 0; k < block; ++k) {
       if (type.dims.empty() && !type.is_complex()) {
         names.push_back(prefix);

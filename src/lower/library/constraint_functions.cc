@@ -1,6 +1,8 @@
 // The constraint transforms as functions of the language: `simplex_constrain(y)`,
 // `simplex_jacobian(y)` (which also adds the log Jacobian to the density) and
 // `simplex_unconstrain(x)`, and so on for every constraint.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
@@ -69,7 +71,7 @@ std::vector<double> unconstrained(const Call& call, const BoundType& type, const
   }
   std::vector<double> y;
   if (const std::string problem = unconstrain(type, x, y); !problem.empty()) {
-    call.fail("the argument of `" + std::string(call.name) + "` " + problem);
+    call.fail(fmt::format("the argument of `{}` {}", call.name, problem));
   }
   return y;
 }
@@ -183,14 +185,13 @@ Value structured(const Call& call, Args args) {
   }
   type.base = is_matrix ? BaseType::kMatrix : BaseType::kVector;
   if (const std::string problem = check_sizes(type); !problem.empty()) {
-    call.fail("the result of `" + std::string(call.name) + "` " + problem,
+    call.fail(fmt::format("the result of `{}` {}", call.name, problem),
               source::DiagnosticKind::kSize);
   }
   if (!is_inverse) {
     if (unconstrained_size(type) != static_cast<int64_t>(in.elements.size())) {
-      call.fail("`" + std::string(call.name) + "` needs " +
-                    std::to_string(unconstrained_size(type)) + " elements; the argument has " +
-                    std::to_string(in.elements.size()),
+      call.fail(fmt::format("`{}` needs {} elements; the argument has {}", call.name,
+                            unconstrained_size(type), in.elements.size()),
                 source::DiagnosticKind::kSize);
     }
     return transformed(call, type, coordinates(in));
