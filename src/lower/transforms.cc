@@ -37,9 +37,10 @@ int64_t block_size(const BoundType& type) {
 
 /// Row-major position of the k-th coordinate of an unstructured container, which are column-major.
 int64_t element_position(const BoundType& type, int64_t k) {
-  if (type.dims.size() < 2 || type.is_complex()) return k;
-  const int64_t rows = type.dims[0];
-  return (k % rows) * type.dims[1] + k / rows;
+  if (type.dims.size() < 2) return k;
+  const int64_t width = type.is_complex() ? 2 : 1;
+  const int64_t element = k / width, rows = type.dims[0];
+  return ((element % rows) * type.dims[1] + element / rows) * width + k % width;
 }
 
 /// Bound of element `position` (row-major over the whole value): bounds are scalars or as large as

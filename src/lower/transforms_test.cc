@@ -178,6 +178,12 @@ TEST(TransformsTest, MatrixCoordinatesAreColumnMajor) {
   EXPECT_EQ(x, (std::vector<double>{1, 3, 5, 2, 4, 6}));
 }
 
+TEST(TransformsTest, ComplexMatrixCoordinatesAreColumnMajorPairs) {
+  const auto type = make_type(BaseType::kComplexMatrix, ConstraintKind::kNone, {2, 2});
+  const std::vector<double> y = {1, 2, 3, 4, 5, 6, 7, 8};
+  EXPECT_EQ(at(type, y).x, (std::vector<double>{1, 2, 5, 6, 3, 4, 7, 8}));
+}
+
 TEST(TransformsTest, SimplexAtZeroIsUniform) {
   const auto x = at(make_type(BaseType::kVector, ConstraintKind::kSimplex, {4}), {0, 0, 0}).x;
   for (double v : x) EXPECT_NEAR(v, 0.25, 1e-15);

@@ -93,8 +93,12 @@ class Unconstrainer {
   std::string elementwise(int64_t base, int64_t size, int64_t rows, int64_t cols) {
     const double infinity = std::numeric_limits<double>::infinity();
     for (int64_t k = 0; k < size; ++k) {
-      const bool is_matrix = type_.dims.size() == 2 && !type_.is_complex();
-      const int64_t position = base + (is_matrix ? (k % rows) * cols + k / rows : k);
+      const int64_t width = type_.is_complex() ? 2 : 1;
+      const int64_t element = k / width;
+      const int64_t position =
+          base + (type_.dims.size() < 2
+                      ? k
+                      : ((element % rows) * cols + element / rows) * width + k % width);
       const double x = at(position);
       double low = -infinity, high = infinity;
       switch (type_.constraint) {
