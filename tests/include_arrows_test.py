@@ -15,7 +15,7 @@ OPEN_TO_ALL = {"base", "source"}
 def allowed_arrows():
     rows = {}
     for line in (ROOT / "ARCHITECTURE.md").read_text().splitlines():
-        match = re.match(r"\| `(\w+)/` \|.*\| ([^|]*) \|$", line)
+        match = re.match(r"\| `(\w+)/` \|.*\|([^|]*)\|$", line)
         if match:
             rows[match[1]] = set(re.findall(r"\w+", match[2]))
     closed = {}

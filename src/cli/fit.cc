@@ -3,6 +3,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 
 #include "base/error.h"
@@ -94,7 +95,10 @@ int FitCommand::run() {
   const bool has_draws = outcome.result.num_draws > 0;
   result.draws_file = !has_draws ? "" : output.empty() ? base + ".csv" : output;
   if (record.empty()) {
-    std::string target = output.empty() ? base : output;
+    // Beside the draws, but not where these go to a device.
+    const bool in_folder = output.empty() || !std::filesystem::exists(output) ||
+                           std::filesystem::is_regular_file(output);
+    std::string target = output.empty() || !in_folder ? base : output;
     if (target.size() > 4 && target.ends_with(".csv")) target.resize(target.size() - 4);
     record = target + ".fit.json";
   }
@@ -132,7 +136,9 @@ void add_fit(CLI::App& app, int& status) {
       ->capture_default_str();
   fit->add_option("--family", command->family, "auto, mean-field, full-rank")->capture_default_str();
   fit->add_option("--draws", command->fit.draws, "draws to hand out")->capture_default_str();
-  fit->add_option("--seed", command->fit.seed, "seed of all random numbers")->capture_default_str();
+  fit->add_option("--seed", command->fit.seed, "seed of all random numbers")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   fit->add_option("--threads", command->fit.threads, "threads; 0: all of the machine")->capture_default_str();
   fit->add_option("--budget", command->budget, "seconds after which the best so far is returned")
       ->capture_default_str();

@@ -1,10 +1,28 @@
 // The program `vinci`.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "source/suggest.h"
 #include "vinci/version.h"
+
+namespace {
+
+/// Whether `word` is a command; says on standard error where it is none.
+bool is_command(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+  if (std::find(commands.begin(), commands.end(), word) != commands.end()) return true;
+  const std::string near = vinci::source::did_you_mean(word, commands);
+  const std::string hint = near.empty() ? "" : "; did you mean `" + near + "`?";
+  std::fprintf(stderr, "vinci: there is no command `%s`%s\nRun with --help for more information.\n",
+               word.c_str(), hint.c_str());
+  return false;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace vinci::cli;  // NOLINT: the commands
@@ -21,6 +39,7 @@ int main(int argc, char** argv) {
   add_format(app, status);
   add_compile(app, status);
   add_summary(app, status);
+  if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return kExitInput;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

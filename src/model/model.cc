@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -63,6 +64,24 @@ std::string variable_of(const std::string& column) {
   return column.substr(0, column.find_first_of(".:"));
 }
 
+/// The sizes of a variable from the name of its last column, `x.2.3`: columns are numbered from 1 and the last has the
+/// largest index everywhere. What is no plain array of numbers counts its columns.
+std::vector<int64_t> dims_of(const std::string& last_column, size_t num_columns) {
+  std::vector<int64_t> dims;
+  int64_t product = 1;
+  for (size_t dot = last_column.find('.'); dot != std::string::npos;) {
+    const size_t next = last_column.find('.', dot + 1);
+    int64_t size = 0;
+    std::from_chars(last_column.data() + dot + 1,
+                    last_column.data() + std::min(next, last_column.size()), size);
+    dims.push_back(size);
+    product *= size;
+    dot = next;
+  }
+  if (product != static_cast<int64_t>(num_columns)) return {static_cast<int64_t>(num_columns)};
+  return dims;
+}
+
 }  // namespace
 
 std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> program,
@@ -113,6 +132,10 @@ std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> p
         model->variables_.push_back({name, {}, VariableInfo::Block::kGeneratedQuantities, {}});
       }
       model->variables_.back().columns.push_back(column);
+    }
+    for (VariableInfo& v : model->variables_) {
+      if (v.block != VariableInfo::Block::kGeneratedQuantities) continue;
+      v.dims = dims_of(v.columns.back(), v.columns.size());
     }
   } catch (const lower::TraceError& error) {
     sink.error(error.kind, error.span, error.message);
