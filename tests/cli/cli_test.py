@@ -1,0 +1,733 @@
+#!/usr/bin/env python3
+"""The program `vinci` from outside: outputs, messages and exit statuses.
+
+cli_test.py --vinci PROGRAM [--shared FOLDER] [TEST_CLASS...]
+
+Exit statuses of vinci: 0 done (verdict good or usable), 1 input or output failed, 2 the program, the data or an option is
+wrong, 3 the fit's verdict is bad. Exits with 77 where every test was skipped.
+"""
+import argparse
+import csv
+import itertools
+import json
+import math
+import os
+import pathlib
+import re
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+PROGRAMS = ROOT / "tests/programs"
+VINCI = None
+SHARED = None
+
+# Well above what any of these runs takes; a run that reaches it hangs.
+SECONDS = 300
+
+NORMAL = """data {
+  int<lower=0> N;
+  array[N] real<lower=0> y;
+}
+parameters {
+  real mu;
+}
+model {
+  mu ~ normal(0, 1);
+  y ~ normal(mu, 1);
+}
+"""
+NORMAL_DATA = '{"N": 3, "y": [1, 2, 3]}'
+
+
+class VinciTest(unittest.TestCase):
+    """Each test runs in a folder of its own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return name
+
+    def vinci(self, *arguments, **options):
+        done = subprocess.run([VINCI, *map(str, arguments)], cwd=self.folder, capture_output=True, timeout=SECONDS,
+                              stdin=subprocess.DEVNULL, **options)
+        done.out, done.err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        self.assertGreaterEqual(done.returncode, 0, f"killed by a signal\n{done.out[-2000:]}{done.err[-4000:]}")
+        self.assertNotIn("broken invariant", done.err)
+        return done
+
+    def expect(self, status, *arguments, **options):
+        done = self.vinci(*arguments, **options)
+        self.assertEqual(done.returncode, status, f"{arguments}\n{done.out[-3000:]}\n{done.err[-3000:]}")
+        return done
+
+    def expect_error(self, status, pattern, *arguments, **options):
+        """A failure that says why: `pattern` is found in standard error, and nothing is left behind."""
+        before = {path.name for path in self.folder.iterdir()}
+        done = self.expect(status, *arguments, **options)
+        self.assertRegex(done.err, pattern)
+        self.assertEqual(done.out, "")
+        self.assertEqual({path.name for path in self.folder.iterdir()}, before)
+        # A message is for reading, however large the input is.
+        self.assertLess(len(done.err), 50_000)
+        return done
+
+
+def read_csv(path):
+    """Names and rows of a CmdStan CSV file."""
+    with open(path) as file:
+        rows = list(csv.reader(line for line in file if not line.startswith("#")))
+    return rows[0], [[float(x) for x in row] for row in rows[1:]]
+
+
+class Fit(VinciTest):
+    def test_examples_give_documented_output(self):
+        programs = sorted(EXAMPLES.glob("*.stan"))
+        self.assertGreater(len(programs), 3)
+        for program in programs:
+            with self.subTest(program.name):
+                done = self.expect(0, "fit", program, program.with_suffix(".json"), "--json", "--draws", 500)
+                record = json.loads(done.out)
+                self.assertIn(record["verdict"], ("good", "usable"))
+                self.assertTrue(record["verdict_sentence"])
+                for key in ("elbo", "log_evidence", "khat", "seconds"):
+                    self.assertTrue(math.isfinite(record[key]), key)
+                self.assertGreater(record["evaluations"], 0)
+                self.assertIsInstance(record["evaluations"], int)
+                names, rows = read_csv(self.folder / f"{program.stem}.csv")
+                self.assertEqual(len(rows), 500)
+                own = [name for name in names if not name.endswith("__")]
+                self.assertEqual(len(own), len(record["parameters"]))
+                for column, (name, row) in zip(own, record["parameters"].items()):
+                    self.assertEqual(re.sub(r"[\[\],]", ".", name).rstrip("."), column)
+                    for key in ("mean", "sd", "q05", "q50", "q95"):
+                        self.assertTrue(math.isfinite(row[key]), f"{name}: {key}")
+                    self.assertIn("khat", row)
+                    self.assertLessEqual(row["q05"], row["q50"])
+                    self.assertLessEqual(row["q50"], row["q95"])
+                # The summary is that of the draws in the file.
+                at = names.index(own[0])
+                mean = sum(row[at] for row in rows) / len(rows)
+                first = next(iter(record["parameters"].values()))
+                self.assertAlmostEqual(mean, first["mean"], delta=1e-6 * max(1, abs(mean)))
+                saved = json.loads((self.folder / f"{program.stem}.fit.json").read_text())
+                self.assertEqual(saved, record)
+
+    def test_report_has_what_a_person_needs(self):
+        done = self.expect(0, "fit", EXAMPLES / "eight_schools.stan", EXAMPLES / "eight_schools.json")
+        for part in ("eight_schools", "10 unconstrained parameters", "density evaluations", "mean", "95%", "khat", "tau",
+                     "ELBO", "log evidence", "k-hat", "verdict: ", "draws: eight_schools.csv (4000)",
+                     "record: eight_schools.fit.json"):
+            self.assertIn(part, done.out)
+        self.assertNotIn("\x1b", done.out + done.err)  # piped output is plain
+
+    def test_same_seed_same_bytes_for_any_number_of_threads(self):
+        for name in ("eight_schools", "mixture"):
+            contents = []
+            for threads, seed in ((1, 7), (2, 7), (2, 8)):
+                self.expect(0, "fit", EXAMPLES / f"{name}.stan", EXAMPLES / f"{name}.json", "--quiet", "--seed", seed,
+                            "--threads", threads, "--draws", 200, "--output", "draws.csv")
+                lines = (self.folder / "draws.csv").read_text().splitlines()
+                contents.append([line for line in lines if not line.startswith("#")])
+            self.assertEqual(contents[0], contents[1])
+            self.assertNotEqual(contents[0], contents[2])
+
+    def test_quiet_prints_nothing(self):
+        done = self.expect(0, "fit", EXAMPLES / "kidiq.stan", EXAMPLES / "kidiq.json", "--quiet")
+        self.assertEqual(done.out + done.err, "")
+        self.assertTrue((self.folder / "kidiq.csv").exists())
+
+    def test_every_method_runs(self):
+        self.write("m.stan", NORMAL)
+        self.write("d.json", NORMAL_DATA)
+        for method in ("pathfinder", "bam", "natural-gradient", "mean-field", "advi", "laplace"):
+            with self.subTest(method):
+                done = self.expect(0, "fit", "m.stan", "d.json", "--json", "--method", method, "--seed", 3)
+                # N(0, 1) prior, three observations of mean 2: posterior N(3/2, 1/4).
+                mu = json.loads(done.out)["parameters"]["mu"]
+                tolerance = 0.1 if method == "advi" else 0.05
+                self.assertAlmostEqual(mu["mean"], 1.5, delta=tolerance)
+                self.assertAlmostEqual(mu["sd"], 0.5, delta=tolerance)
+
+    def test_nothing_observed_gives_the_prior(self):
+        self.write("m.stan", NORMAL)
+        self.write("d.json", '{"N": 0, "y": []}')
+        done = self.expect(0, "fit", "m.stan", "d.json", "--json")
+        record = json.loads(done.out)
+        self.assertAlmostEqual(record["parameters"]["mu"]["sd"], 1, delta=0.05)
+        self.assertAlmostEqual(record["log_evidence"], 0, delta=0.02)
+
+    def test_program_without_parameters(self):
+        self.write("m.stan", "generated quantities { real x = normal_rng(2, 1); }\n")
+        done = self.expect(0, "fit", "m.stan", "--json")
+        self.assertAlmostEqual(json.loads(done.out)["parameters"]["x"]["mean"], 2, delta=0.1)
+
+    def test_data_from_npy_and_csv(self):
+        self.write("m.stan", NORMAL)
+        self.write("n.json", '{"N": 3}')
+        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }"
+        header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
+        self.write("y.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+                   + struct.pack("<3d", 1, 2, 3))
+        self.write("t.csv", "y,other\n1,a\n2,b\n3,c\n")
+        self.write("d.json", NORMAL_DATA)
+        means = []
+        for source in (["d.json"], ["n.json", "--data", "y=y.npy"], ["n.json", "--data", "y=t.csv"],
+                       ["n.json", "--data", "y=t.csv:y"]):
+            done = self.expect(0, "fit", "m.stan", *source, "--json")
+            means.append(json.loads(done.out)["parameters"]["mu"]["mean"])
+        self.assertEqual(means, [means[0]] * 4)
+
+    def test_summary_reads_what_fit_wrote(self):
+        self.expect(0, "fit", EXAMPLES / "eight_schools.stan", EXAMPLES / "eight_schools.json", "--quiet")
+        done = self.expect(0, "summary", "eight_schools.csv")
+        self.assertRegex(done.out, r"(?m)^\s*mu\s+-?\d")
+
+    def test_output_to_a_device_leaves_the_record_here(self):
+        self.write("m.stan", NORMAL)
+        self.write("d.json", NORMAL_DATA)
+        self.expect(0, "fit", "m.stan", "d.json", "--quiet", "--output", os.devnull)
+        self.assertTrue((self.folder / "m.fit.json").exists())
+
+    def test_help_and_version(self):
+        for command in ([], ["fit"], ["eval"], ["check"], ["format"], ["compile"], ["summary"]):
+            self.assertIn("--help", self.expect(0, *command, "--help").out)
+        self.assertRegex(self.expect(0, "--version").out, r"^vinci \d+\.\d+\.\d+\n$")
+        text = self.expect(0, "fit", "--help").out
+        for option in ("--seed", "--threads", "--draws", "--output", "--family", "--method", "--budget", "--quiet",
+                       "--json"):
+            self.assertIn(option, text)
+
+
+def number(x):
+    return float(x.replace("Infinity", "inf")) if isinstance(x, str) else float(x)
+
+
+class Eval(VinciTest):
+    # Density, gradient, constrained values; solvers of differential equations agree to their tolerance. hier_2pl: the
+    # derivative of Stan's bernoulli_logit is off where a success is e^20 times likelier than a failure.
+    LOOSE = {"lotka_volterra": (1e-2, 2e-1, 1e-2), "soil_incubation": (4e-6, 1e-3, 1e-4), "sir": (1e-5, 1e-3, 1e-4),
+             "one_comp_mm_elim_abs": (1e-5, 1e-3, 1e-4), "hier_2pl": (1e-8, 1e-6, 1e-10)}
+    SOLVERS = ("lotka_volterra", "soil_incubation", "sir", "one_comp_mm_elim_abs")
+
+    def assert_close(self, got, expected, tolerance, where):
+        got, expected = number(got), number(expected)
+        if math.isnan(expected) or got == expected:
+            return
+        error = abs(got - expected) / max(1, abs(expected))
+        self.assertLessEqual(error, tolerance, f"{where}: {got!r}, expected {expected!r}")
+
+    def test_golden_posteriors(self):
+        if SHARED is None or not (SHARED / "posteriors").is_dir():
+            self.skipTest("no folder of shared posteriors")
+        count = 0
+        for golden_file in sorted((SHARED / "posteriors").glob("*/golden.json")):
+            golden = json.loads(golden_file.read_text())
+            program = ROOT / f"tests/posteriors/programs/{golden['program']}.stan"
+            if not program.exists():
+                continue
+            count += 1
+            with self.subTest(golden["posterior"]):
+                points = [p for p in golden["points"]
+                          if golden["program"] not in self.SOLVERS or p["source"] != "random"]
+                self.write("points.json", json.dumps({"points": [p["theta_unc"] for p in points]}))
+                done = self.expect(0, "eval", program, golden_file.with_name("data.json"), "--points", "points.json")
+                result = json.loads(done.out)
+                names = golden["constrained_names"]
+                self.assertEqual(result["names"][:len(names)], names)
+                tolerance, of_gradient, of_constrained = self.LOOSE.get(golden["program"], (1e-8, 1e-8, 1e-10))
+                for k, point in enumerate(points):
+                    where = f"point {k} ({point['source']})"
+                    value = number(result["log_density"][k])
+                    if "error" in point or not math.isfinite(number(point["lp"])):
+                        self.assertEqual(value, -math.inf, where)
+                        continue
+                    self.assert_close(value, point["lp"], tolerance, where)
+                    self.assert_close(result["log_density_no_jacobian"][k], point["lp_nojac"], tolerance, where)
+                    for i, expected in enumerate(point["grad"]):
+                        self.assert_close(result["gradient"][k][i], expected, of_gradient, f"{where} gradient {i}")
+                    for i, expected in enumerate(point["constrained"]):
+                        self.assert_close(result["constrained"][k][i], expected, of_constrained, f"{where} {names[i]}")
+        self.assertGreater(count, 0)
+
+    def test_seventeen_digits(self):
+        self.write("m.stan", "parameters { real<lower=0> s; } model { s ~ exponential(1); }")
+        self.write("p.json", '{"points": [[0.1]]}')
+        result = json.loads(self.expect(0, "eval", "m.stan", "--points", "p.json").out)
+        self.assertEqual(result["names"], ["s"])
+        self.assertAlmostEqual(result["log_density"][0], 0.1 - math.exp(0.1), delta=4e-16)
+        self.assertAlmostEqual(result["log_density_no_jacobian"][0], -math.exp(0.1), delta=4e-16)
+        self.assertAlmostEqual(result["gradient"][0][0], 1 - math.exp(0.1), delta=4e-16)
+        self.assertAlmostEqual(result["constrained"][0][0], math.exp(0.1), delta=4e-16)
+
+    def test_wrong_points(self):
+        self.write("m.stan", NORMAL)
+        self.write("d.json", NORMAL_DATA)
+        for text, pattern in (('{"points": [[1, 2]]}', "1 unconstrained parameter"), ('{"points": [["a"]]}', "not a number"),
+                              ('{"points": 3}', "not of the form"), ('{"points": [[1]', "not of the form"), ("", "form"),
+                              ("[" * 10000, "form")):
+            self.write("p.json", text)
+            self.expect_error(2, pattern, "eval", "m.stan", "d.json", "--points", "p.json")
+        self.expect_error(2, "absent.json", "eval", "m.stan", "d.json", "--points", "absent.json")
+        self.write("p.json", '{"points": []}')
+        result = json.loads(self.expect(0, "eval", "m.stan", "d.json", "--points", "p.json").out)
+        self.assertEqual(result["log_density"], [])
+
+
+class Programs(VinciTest):
+    """`vinci check` and `vinci format` over the test programs."""
+
+    def diagnostics(self, status, path):
+        done = self.expect(status, "check", "--diagnostics=json", path)
+        self.assertEqual(done.out, "")
+        return json.loads(done.err)["diagnostics"]
+
+    def test_good_programs_are_silent_about_errors(self):
+        paths = sorted((PROGRAMS / "good").glob("*.stan")) + sorted(EXAMPLES.glob("*.stan"))
+        done = self.expect(0, "check", *paths)
+        self.assertNotIn(": error:", done.err)
+
+    def test_legacy_programs_warn(self):
+        for path in sorted((PROGRAMS / "legacy").glob("*.stan")):
+            with self.subTest(path.name):
+                found = self.diagnostics(0, path)
+                self.assertLessEqual({d["severity"] for d in found}, {"warning"})
+                groups = itertools.groupby(found, lambda d: d["kind"])
+                said = [f"{kind} at {', '.join(str(d['line']) for d in of_kind)}" for kind, of_kind in groups]
+                self.assertEqual(path.read_text().splitlines()[0], "// warn: " + ("; ".join(said) or "nothing"))
+
+    def test_bad_programs_get_their_diagnostic(self):
+        paths = sorted((PROGRAMS / "bad").glob("*.stan"))
+        self.assertGreater(len(paths), 50)
+        for path in paths:
+            with self.subTest(path.name):
+                first = path.read_text(errors="replace").splitlines()[0]
+                kind, line, column = re.match(r"// expect: ([\w-]+) at (\d+):(\d+)$", first).groups()
+                errors = [d for d in self.diagnostics(2, path) if d["severity"] == "error"]
+                self.assertEqual([(d["kind"], d["line"], d["column"]) for d in errors],
+                                 [(kind, int(line), int(column))])
+
+    def test_format_is_a_fixed_point(self):
+        paths = [path for folder in ("tests/programs/good", "tests/programs/legacy", "tests/posteriors/programs", "examples")
+                 for path in sorted((ROOT / folder).glob("*.stan"))]
+        copies = self.folder / "copies"
+        copies.mkdir()
+        names = []
+        for i, path in enumerate(paths):
+            names.append(copies / f"{i}_{path.name}")
+            names[-1].write_bytes(path.read_bytes())
+        # Includes are not followed, so copies format as well as the programs.
+        self.expect(0, "format", "--in-place", *names)
+        done = self.expect(0, "format", "--check", *names)
+        self.assertEqual(done.out, "")
+        changed = self.expect(0, "format", names[0])
+        self.assertEqual(changed.out, names[0].read_text())
+
+    def test_format_leaves_wrong_programs_alone(self):
+        text = "model { x ~ ; }\n"
+        self.write("m.stan", text)
+        self.expect_error(2, r"m\.stan:1:13: error: ", "format", "--in-place", "m.stan")
+        self.assertEqual((self.folder / "m.stan").read_text(), text)
+
+    def test_compile_dumps_every_stage(self):
+        for stage in ("tokens", "ast", "typed", "graph", "plan"):
+            done = self.expect(0, "compile", EXAMPLES / "eight_schools.stan", EXAMPLES / "eight_schools.json",
+                               f"--dump={stage}")
+            self.assertGreater(done.out.count("\n"), 5, stage)
+
+
+class BadProgram(VinciTest):
+    def test_no_program(self):
+        self.expect_error(2, "program.*required", "fit")
+        self.expect_error(2, "subcommand")
+        self.expect_error(2, r"absent\.stan.*file-not-found", "fit", "absent.stan")
+        self.expect_error(2, r"file-unreadable", "fit", ".")
+
+    def test_unknown_option(self):
+        self.write("m.stan", NORMAL)
+        self.expect_error(2, "--sed", "fit", "m.stan", "--sed", 1)
+        self.expect_error(2, "`fti`.*did you mean `fit`", "fti", "m.stan")
+
+    def test_option_out_of_its_range(self):
+        self.write("m.stan", "parameters { real x; } model { x ~ std_normal(); }")
+        for arguments, pattern in ((["--draws", "-1"], "draws"), (["--draws", "0"], "draws"), (["--draws", "many"], "draws"),
+                                   (["--seed", "-1"], "seed"), (["--threads", "-2"], "threads"),
+                                   (["--budget", "-1"], "budget"), (["--budget", "nan"], "budget"),
+                                   (["--evaluations", "-1"], "evaluations"), (["--digits", "40"], "digits"),
+                                   (["--method", "nuts"], "auto, pathfinder"), (["--family", "cauchy"], "mean-field"),
+                                   (["--diagnostics", "xml"], "diagnostics")):
+            with self.subTest(arguments):
+                self.expect_error(2, pattern, "fit", "m.stan", *arguments)
+
+    def test_error_has_place_caret_and_hint(self):
+        self.write("m.stan", "parameters {\n  real theta;\n}\nmodel {\n  thetta ~ normal(0, 1);\n}\n")
+        done = self.expect_error(2, r"^m\.stan:5:3: error: .*`thetta`.*\[unknown-identifier\]\n"
+                                 r" *thetta ~ normal\(0, 1\);\n *\^~~~~~\n", "fit", "m.stan")
+        self.assertRegex(done.err, "hint: .*`theta`")
+
+    def test_all_errors_are_reported(self):
+        self.write("m.stan", "model {\n  a ~ normal(0, 1);\n  b ~ normal(0, 1);\n  real c = ;\n}\n")
+        self.assertIn("m.stan:4:", self.expect_error(2, "error", "check", "m.stan").err)
+        self.write("m.stan", "model {\n  target += a;\n  target += b;\n}\n")
+        done = self.expect_error(2, "m.stan:2:13: error", "check", "m.stan")
+        self.assertIn("m.stan:3:13: error", done.err)
+
+    def test_nested_ten_thousand_deep(self):
+        deep = 10_000
+        for name, text in (
+                ("parentheses", "model { target += " + "(" * deep + "1" + ")" * deep + "; }"),
+                ("minus", "model { target += " + "-" * deep + "1; }"),
+                ("blocks", "model " + "{" * deep + "}" * deep),
+                ("ifs", "model { " + "if (1) " * deep + "target += 1; }"),
+                ("sum", "model { target += 1" + " + 1" * deep + "; }"),
+                ("indices", "data { vector[2] x; } model { target += " + "x[" * deep + "1" + "]" * deep + "; }"),
+                ("arrays", "data { array[2] " + "array[2] " * deep + "real x; }"),
+                ("braces", "transformed data { real x = " + "{" * deep + "1" + "}" * deep + "; }"),
+                ("open", "(" * 1_000_000)):
+            with self.subTest(name):
+                self.write("m.stan", text)
+                done = self.vinci("check", "m.stan")
+                self.assertIn(done.returncode, (0, 2))
+                if name != "sum":
+                    self.assertRegex(done.err, r"m\.stan:1:\d+: error: ")
+                # Formatting walks the same trees.
+                self.assertIn(self.vinci("format", "m.stan").returncode, (0, 2))
+
+    def test_huge_program(self):
+        with open(self.folder / "m.stan", "wb") as file:
+            file.truncate(200 << 20)
+        self.expect_error(2, r"m\.stan.*file-too-large", "fit", "m.stan")
+
+    def test_long_program_within_the_limit(self):
+        self.write("m.stan", "model {\n" + "  target += 1;\n" * 100_000 + "}\n")
+        self.expect(0, "check", "m.stan")
+
+    def test_bytes_that_are_no_program(self):
+        for text in (b"", b"\x00" * 100, bytes(range(256)), b"\xff\xfe" * 1000, b"model {", b"model { /*", b'model { print("a',
+                     b"\x1b[31mmodel { }"):
+            self.write("m.stan", text)
+            done = self.vinci("check", "m.stan")
+            self.assertIn(done.returncode, (0, 2))
+            self.assertNotIn("\x1b", done.err)
+            self.assertNotIn("\x00", done.err)
+
+    def test_diagnostics_as_json(self):
+        self.write("m.stan", "model {\n  target += a;\n}\n")
+        done = self.expect(2, "fit", "m.stan", "--diagnostics=json")
+        found = json.loads(done.err)
+        self.assertEqual(found["errors"], 1)
+        first = found["diagnostics"][0]
+        self.assertEqual((first["file"], first["line"], first["column"], first["kind"]),
+                         ("m.stan", 2, 13, "unknown-identifier"))
+
+
+class BadData(VinciTest):
+    def setUp(self):
+        super().setUp()
+        self.write("m.stan", NORMAL)
+
+    def expect_data_error(self, text, pattern, status=2):
+        self.write("d.json", text)
+        return self.expect_error(status, pattern, "fit", "m.stan", "d.json")
+
+    def test_missing_file(self):
+        self.expect_error(2, r"absent\.json.*file-not-found", "fit", "m.stan", "absent.json")
+        self.expect_error(2, r"file-unreadable", "fit", "m.stan", ".")
+        self.expect_error(2, r"absent\.npy", "fit", "m.stan", "--data", "y=absent.npy")
+        self.expect_error(2, r"absent\.csv", "fit", "m.stan", "--data", "y=absent.csv")
+        self.expect_error(2, r"ends? in .npy", "fit", "m.stan", "--data", "y=a.txt")
+
+    def test_missing_value(self):
+        done = self.expect_data_error('{"y": [1, 2]}', r"m\.stan:2:\d+: error: .*`N`.*\[data-missing\]")
+        self.assertNotIn("broken", done.err)
+        self.expect_error(2, r"`N`.*\[data-missing\]", "fit", "m.stan")
+        # A wrong name is likely a slip of the pen.
+        self.expect_data_error('{"n": 1, "y": [1]}', r"data-missing")
+
+    def test_wrong_type(self):
+        self.expect_data_error('{"N": 2.5, "y": [1, 2]}', r"d\.json:1:\d: error: .*`N`.*\[data-type\]")
+        self.expect_data_error('{"N": "two", "y": [1, 2]}', r"d\.json:1:7: error: .*\[json-value\]")
+        self.expect_data_error('{"N": null, "y": [1, 2]}', r"d\.json:1:7: error: .*\[json-value\]")
+        self.expect_data_error('{"N": 2, "y": [1, true]}', r"d\.json:1:19: error: .*\[json-value\]")
+
+    def test_wrong_shape(self):
+        done = self.expect_data_error('{"N": 3,\n "y": [1, 2]}', r"\[data-shape\]")
+        # Both shapes and both places.
+        self.assertRegex(done.err, r"d\.json:2:")
+        self.assertRegex(done.err, r"m\.stan:3:")
+        self.assertRegex(done.err, "`y`.*2.*3|`y`.*3.*2")
+        self.expect_data_error('{"N": 3, "y": 1}', r"`y`.*\[data-shape\]")
+        self.expect_data_error('{"N": [3], "y": [1, 2, 3]}', r"`N`.*\[data-shape\]")
+        self.expect_data_error('{"N": 3, "y": [[1, 2, 3]]}', r"`y`.*\[data-shape\]")
+
+    def test_nan(self):
+        # A bound holds for no NaN.
+        self.expect_data_error('{"N": 3, "y": [1, NaN, 3]}', r"d\.json:1:\d+: error: .*nan.*\[data-constraint\]")
+        # Without a bound it is data, and the density is nowhere finite.
+        self.write("m.stan", NORMAL.replace("real<lower=0>", "real"))
+        self.write("d.json", '{"N": 3, "y": [1, NaN, 3]}')
+        done = self.expect(3, "fit", "m.stan", "d.json")
+        self.assertIn("verdict: bad", done.out)
+        self.assertRegex(done.out, r"m\.stan:10:|finite")
+
+    def test_ragged(self):
+        self.write("m.stan", "data { matrix[2, 2] x; } model { }")
+        self.expect_data_error('{"x": [[1, 2], [3]]}', r"d\.json:1:\d+: error: .*\[json-not-rectangular\]")
+        self.expect_data_error('{"x": [[1, 2], 3]}', r"d\.json:1:\d+: error: .*\[json-not-rectangular\]")
+
+    def test_truncated(self):
+        whole = NORMAL_DATA
+        for size in range(len(whole)):
+            self.expect_data_error(whole[:size], r"d\.json:1:\d+: error: .*\[json-syntax\]")
+        self.expect_data_error('{"N": 3,, "y": [1, 2, 3]}', r"d\.json:1:9: error: .*\[json-syntax\]")
+        self.expect_data_error('[1, 2]', r"d\.json:1:1: error: .*\[json-syntax\]")
+
+    def test_nested_ten_thousand_deep(self):
+        self.expect_data_error('{"y": ' + "[" * 10_000 + "]" * 10_000 + "}", r"d\.json:1:\d+: error: .*\[nesting-too-deep\]")
+        self.expect_data_error('{"other": ' + '{"a":' * 10_000 + "1" + "}" * 10_000 + "}",
+                               r"d\.json:1:\d+: error: .*\[nesting-too-deep\]")
+
+    def test_value_outside_its_bound(self):
+        done = self.expect_data_error('{"N": 3, "y": [1, -2, 3]}', r"d\.json:1:\d+: error: .*-2.*\[data-constraint\]")
+        self.assertRegex(done.err, r"m\.stan:3:")
+        self.expect_data_error('{"N": -1, "y": []}', r"d\.json:1:\d+: error: .*-1.*\[data-constraint\]")
+
+    def test_sizes_beyond_memory(self):
+        self.expect_data_error('{"N": 2000000000, "y": [1]}', r"m\.stan:3:\d+: error: .*\[limit\]")
+
+        def limit_memory():
+            resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+        for text in ("data { int N; } parameters { vector[N] x; } model { x ~ std_normal(); }",
+                     "data { int N; } transformed data { vector[N] x = rep_vector(0, N); } model { }",
+                     "data { int N; } transformed data { matrix[N, N] x; } model { }",
+                     "data { int N; } parameters { cov_matrix[N] x; } model { }",
+                     "data { int N; } model { array[N] real x; for (i in 1:N) x[i] = i; }"):
+            with self.subTest(text):
+                self.write("m.stan", text)
+                self.write("d.json", '{"N": 2000000000}')
+                done = self.vinci("fit", "m.stan", "d.json", preexec_fn=limit_memory)
+                self.assertIn(done.returncode, (1, 2))
+                self.assertRegex(done.err, r"error: .*\[|out of memory")
+
+    def test_wrong_tables(self):
+        for text, pattern in ((b"", "npy-format"), (b"\x93NUMPY", "npy-format"), (b"hello world", "npy-format")):
+            self.write("y.npy", text)
+            self.expect_error(2, pattern, "fit", "m.stan", "--data", "y=y.npy")
+        for text, pattern in (("", "csv-format"), ("a,b\n1,2\n", "csv-format|csv-value"), ("y\n1\nx\n", "csv-value"),
+                              ("y,z\n1,2\n3\n", "csv-format")):
+            self.write("y.csv", text)
+            self.expect_error(2, pattern, "fit", "m.stan", "--data", "y=y.csv")
+
+    def test_initial_values(self):
+        self.write("p.stan", "parameters { real<lower=0> s; vector[2] b; } model { s ~ exponential(1); b ~ std_normal(); }")
+        self.write("i.json", '{"s": -1}')
+        self.expect_error(2, r"`s`", "fit", "p.stan", "--init", "i.json")
+        self.write("i.json", '{"b": [1, 2, 3]}')
+        self.expect_error(2, r"`b`", "fit", "p.stan", "--init", "i.json")
+        self.write("i.json", '{"b": [1, 2]}')
+        self.expect(0, "fit", "p.stan", "--init", "i.json", "--quiet")
+
+
+class BadRun(VinciTest):
+    """Programs that compile and cannot be fitted."""
+
+    def test_density_that_is_never_finite(self):
+        for text in ("parameters { real x; } model { target += negative_infinity(); }",
+                     "parameters { real x; } model { target += log(-1 - square(x)); }",
+                     "parameters { real x; } model { x ~ normal(0, -1); }",
+                     "parameters { real x; } model { target += not_a_number() * x; }",
+                     "parameters { real x; } model { if (x > -1) reject(\"no\"); else reject(\"never\"); }"):
+            with self.subTest(text):
+                self.write("m.stan", text)
+                done = self.vinci("fit", "m.stan", "--json")
+                if done.returncode == 2:  # known before a point is tried
+                    self.assertRegex(done.err, r"m\.stan:1:\d+: error: ")
+                    continue
+                self.assertEqual(done.returncode, 3, done.err)
+                record = json.loads(done.out)
+                self.assertEqual(record["verdict"], "bad")
+                self.assertRegex(" ".join(record["reasons"]), "finite|not positive|reject")
+                self.assertFalse((self.folder / "m.csv").exists())
+                self.assertTrue((self.folder / "m.fit.json").exists())
+
+    def test_improper_density(self):
+        self.write("m.stan", "parameters { real x; } model { }")
+        done = self.expect(3, "fit", "m.stan", "--json", "--budget", 20)
+        self.assertEqual(json.loads(done.out)["verdict"], "bad")
+
+    def test_failure_in_transformed_data(self):
+        self.write("m.stan", "transformed data {\n  reject(\"out of order\");\n}\n")
+        self.expect_error(2, r"m\.stan:2:\d+: error: .*out of order", "fit", "m.stan")
+        self.write("m.stan", "transformed data {\n  vector[2] x = [1, 2]';\n  real y = x[3];\n}\n")
+        self.expect_error(2, r"m\.stan:3:\d+: error: .*3.*\[index-range\]", "fit", "m.stan")
+
+    def test_failure_in_generated_quantities(self):
+        self.write("m.stan", "parameters { real x; } model { x ~ std_normal(); }\n"
+                   "generated quantities { real y = 1; if (x > 0) reject(\"positive\"); }")
+        done = self.vinci("fit", "m.stan", "--json")
+        self.assertIn(done.returncode, (0, 3))
+        self.assertRegex(" ".join(json.loads(done.out)["reasons"]), r"[Gg]enerated quantities failed.*positive")
+
+    def test_endless_loop(self):
+        self.write("m.stan", "transformed data {\n  while (1) { }\n}\n")
+        self.expect_error(2, r"m\.stan:2:\d+: error: ", "fit", "m.stan")
+
+    def test_endless_recursion(self):
+        self.write("m.stan", "functions {\n  real f(real x) {\n    return f(x + 1);\n  }\n}\n"
+                   "transformed data {\n  real y = f(0);\n}\n")
+        self.expect_error(2, r"m\.stan:3:\d+: error: ", "fit", "m.stan")
+
+
+class BadOutput(VinciTest):
+    def setUp(self):
+        super().setUp()
+        self.write("m.stan", NORMAL)
+        self.write("d.json", NORMAL_DATA)
+
+    def test_full_disk(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        self.expect_error(1, "/dev/full.*[Nn]o space", "fit", "m.stan", "d.json", "--quiet", "--output", "/dev/full")
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([VINCI, "fit", "m.stan", "d.json"], cwd=self.folder, stdout=full,
+                                  stderr=subprocess.PIPE, timeout=SECONDS)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard output", done.stderr)
+
+    def test_folder_that_is_not_there(self):
+        self.expect_error(1, "no/such/x.csv", "fit", "m.stan", "d.json", "--quiet", "--output", "no/such/x.csv")
+        self.expect_error(1, "d.json/x.csv", "fit", "m.stan", "d.json", "--quiet", "--output", "d.json/x.csv")
+
+    def test_folder_without_permission(self):
+        folder = self.folder / "closed"
+        folder.mkdir(mode=0o500)
+        if os.access(folder, os.W_OK):  # as for root
+            folder = pathlib.Path("/proc")
+            if not folder.is_dir():
+                self.skipTest("no folder that refuses files")
+        self.expect_error(1, re.escape(str(folder)), "fit", "m.stan", "d.json", "--quiet", "--output", folder / "x.csv")
+
+    def test_output_is_replaced_whole(self):
+        self.write("m.csv", "old")
+        self.expect(0, "fit", "m.stan", "d.json", "--quiet", "--draws", 100)
+        names, rows = read_csv(self.folder / "m.csv")
+        self.assertEqual(len(rows), 100)
+        self.assertEqual({path.name for path in self.folder.iterdir()}, {"m.stan", "d.json", "m.csv", "m.fit.json"})
+
+    def test_draws_that_are_none(self):
+        self.write("x.csv", "hello\nworld\n")
+        self.expect_error(2, r"x\.csv", "summary", "x.csv")
+        self.expect_error(1, r"absent\.csv", "summary", "absent.csv")
+
+    def test_closed_pipe(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([VINCI, "fit", "m.stan", "d.json", "--json"], cwd=self.folder, stdout=writer,
+                              stderr=subprocess.PIPE, timeout=SECONDS)
+        os.close(writer)
+        # Ended by SIGPIPE as other filters are, or by a message; the files are there in both cases.
+        self.assertIn(done.returncode, (-signal.SIGPIPE, 1))
+        self.assertTrue((self.folder / "m.csv").exists())
+
+
+class Interrupt(VinciTest):
+    """Ctrl-C keeps what there is. The model is slow (a Gaussian process of 150 points) and the budget long."""
+
+    PROGRAM = """data {
+  int N;
+  array[N] real x;
+  vector[N] y;
+}
+parameters {
+  real<lower=0> rho;
+  real<lower=0> alpha;
+  vector[N] eta;
+}
+model {
+  matrix[N, N] K = gp_exp_quad_cov(x, alpha, rho) + diag_matrix(rep_vector(1e-6, N));
+  eta ~ std_normal();
+  rho ~ inv_gamma(5, 5);
+  alpha ~ std_normal();
+  y ~ student_t(3, cholesky_decompose(K) * eta, 0.01);
+}
+generated quantities {
+  real twice = 2 * rho;
+}
+"""
+
+    def start(self):
+        self.write("m.stan", self.PROGRAM)
+        count = 150
+        self.write("d.json", json.dumps({"N": count, "x": [0.01 * i for i in range(count)],
+                                         "y": [math.sin(0.1 * i * i) for i in range(count)]}))
+        return subprocess.Popen([VINCI, "fit", "m.stan", "d.json", "--json", "--budget", "100000", "--evaluations",
+                                 "1000000000"], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def test_interrupted_fit_keeps_what_it_has(self):
+        process = self.start()
+        time.sleep(5)
+        self.assertIsNone(process.poll(), "ended before it was interrupted")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=SECONDS)
+        self.assertIn(process.returncode, (0, 3), err)
+        record = json.loads(out)
+        self.assertTrue(record["interrupted"])
+        self.assertTrue((self.folder / "m.fit.json").exists())
+        if record["draws"] > 0:
+            names, rows = read_csv(self.folder / "m.csv")
+            self.assertEqual(len(rows), record["draws"])
+            self.assertTrue(all(math.isfinite(x) for row in rows for x in row))
+            at, of = names.index("twice"), names.index("rho")
+            self.assertTrue(all(abs(row[at] - 2 * row[of]) < 1e-9 * row[of] for row in rows))
+        else:
+            self.assertEqual(record["verdict"], "bad")
+
+    def test_interrupt_at_once(self):
+        process = self.start()
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+        # Before the handler is set the signal ends the process; later it ends the stage.
+        self.assertIn(process.returncode, (-signal.SIGINT, 0, 2, 3))
+
+    def test_second_interrupt_ends_the_program(self):
+        process = self.start()
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+        self.assertIn(process.returncode, (-signal.SIGINT, 0, 3))
+        self.assertEqual([path.name for path in self.folder.iterdir() if "tmp" in path.name], [])
+
+
+def main():
+    global VINCI, SHARED
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--vinci", required=True)
+    parser.add_argument("--shared", type=pathlib.Path)
+    parser.add_argument("tests", nargs="*")
+    arguments = parser.parse_args()
+    VINCI, SHARED = os.path.abspath(arguments.vinci), arguments.shared
+    program = unittest.main(argv=[sys.argv[0], "-v", *arguments.tests], exit=False)
+    result = program.result
+    if not result.wasSuccessful() or result.testsRun == 0:
+        sys.exit(1)
+    if len(result.skipped) == result.testsRun:
+        sys.exit(77)
+
+
+if __name__ == "__main__":
+    main()
