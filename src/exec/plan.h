@@ -11,7 +11,7 @@
 
 #include "exec/kernels/kernel.h"
 #include "graph/graph.h"
-#include "model/log_density.h"
+#include "vinci/log_density.h"
 
 namespace vinci::exec {
 
