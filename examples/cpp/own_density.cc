@@ -1,4 +1,5 @@
-// A log density written in C++: a normal whose second coordinate is bent along a parabola (a "banana"),
+// A log density written in C++: a normal whose second coordinate is bent along a parabola (a
+// "banana"),
 //   log p(x) = log N(x1 | 0, 1) + log N(x2 | x1^2 / 4, 1),   E x2 = 1/4.
 #include <cmath>
 #include <cstdio>
@@ -33,7 +34,7 @@ int main() {
   // The density is normalised: its evidence is 1.
   std::printf("log evidence %.2f, verdict: %s\n", fit.log_evidence().value,
               to_string(fit.verdict()).data());
-  const bool right = std::abs(fit.summary("x[2]").mean - 0.25) < 0.1 &&
-                     std::abs(fit.log_evidence().value) < 0.1;
+  const bool right =
+      std::abs(fit.summary("x[2]").mean - 0.25) < 0.1 && std::abs(fit.log_evidence().value) < 0.1;
   return right && fit.verdict() != vinci::Verdict::kBad ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-// Data: values for the data block of a program, given by name. They are checked against the declarations when a Model is
-// made of them.
+// Data: values for the data block of a program, given by name. They are checked against the
+// declarations when a Model is made of them.
 #pragma once
 
 #include <concepts>

@@ -1,5 +1,5 @@
-// fit: from a log density to draws of its posterior and a verdict on them. The header to start with: it brings
-// Program, Data, Model and Draws.
+// fit: from a log density to draws of its posterior and a verdict on them. The header to start
+// with: it brings Program, Data, Model and Draws.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,11 @@ struct FitOptions {
   std::uint64_t seed = 1;  ///< same seed: same bits, whatever the number of threads
   int threads = 0;         ///< 0: as many as the machine has
   std::int64_t draws = 4000;
-  std::string method = "auto";  ///< auto, pathfinder, bam, natural-gradient, mean-field, advi, laplace
-  std::string family = "auto";  ///< auto, mean-field, full-rank
+  std::string method =
+      "auto";  ///< auto, pathfinder, bam, natural-gradient, mean-field, advi, laplace
+  std::string family = "auto";    ///< auto, mean-field, full-rank
   std::vector<double> init = {};  ///< unconstrained point of the first path; empty: at random
-  double budget_seconds = 60;   ///< after which the best so far is returned
+  double budget_seconds = 60;     ///< after which the best so far is returned
   std::int64_t budget_evaluations = 2'000'000;
 };
 

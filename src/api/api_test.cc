@@ -73,7 +73,8 @@ TEST(Data, SpansAndJsonGiveTheSameModel) {
 }
 
 TEST(Data, LaterValuesReplaceEarlierOnesAndCopiesAreApart) {
-  const Program program = Program::from_text("data { real a; } parameters { real x; } model { x ~ normal(a, 1); }");
+  const Program program =
+      Program::from_text("data { real a; } parameters { real x; } model { x ~ normal(a, 1); }");
   Data one;
   one.set("a", 1);
   Data two = one;
@@ -100,7 +101,8 @@ TEST(Data, RefusesShapesThatDoNotHold) {
 
 TEST(Program, ErrorsHavePlaceAndHint) {
   try {
-    Program::from_text("parameters {\n  real theta;\n}\nmodel {\n  thetta ~ normal(0, 1);\n}\n", "a.stan");
+    Program::from_text("parameters {\n  real theta;\n}\nmodel {\n  thetta ~ normal(0, 1);\n}\n",
+                       "a.stan");
     FAIL() << "no error";
   } catch (const InputError& error) {
     EXPECT_EQ(error.kind(), Error::Kind::kInput);
@@ -117,7 +119,8 @@ TEST(Program, ErrorsHavePlaceAndHint) {
 }
 
 TEST(Program, KeepsWarnings) {
-  const Program program = Program::from_text("parameters { real x; } model { x ~ normal(0, 1); } # old\n");
+  const Program program =
+      Program::from_text("parameters { real x; } model { x ~ normal(0, 1); } # old\n");
   ASSERT_FALSE(program.warnings().empty());
   EXPECT_EQ(program.warnings()[0].severity, Diagnostic::Severity::kWarning);
 }
@@ -125,7 +128,8 @@ TEST(Program, KeepsWarnings) {
 TEST(Model, DataErrorsNameBothPlaces) {
   const Program program = Program::from_text(kRegression, "r.stan");
   try {
-    Model(program, Data().add_json(R"({"N": 2, "X": [[1, 2]], "k": [1, 2], "y": [1, 2]})", "r.json"));
+    Model(program,
+          Data().add_json(R"({"N": 2, "X": [[1, 2]], "k": [1, 2], "y": [1, 2]})", "r.json"));
     FAIL() << "no error";
   } catch (const InputError& error) {
     const std::string text = error.what();
@@ -209,7 +213,8 @@ class OwnDensity final : public LogDensity {
  public:
   explicit OwnDensity(double wall) : wall_(wall) {}
   Index dim() const override { return 2; }
-  void evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient) const override {
+  void evaluate(LaneMatrix points, std::span<double> value,
+                MutableLaneMatrix gradient) const override {
     for (Index l = 0; l < points.lanes; ++l) {
       double sum = 0;
       for (Index d = 0; d < 2; ++d) {

@@ -1,12 +1,12 @@
 // The C interface over the C++ one: handles own objects, exceptions become errors.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <exception>
 #include <limits>
 #include <new>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "vinci/fit.h"
@@ -124,10 +124,12 @@ vinci::FitOptions parse_options(const char* text) {
         options.init.push_back(x.get<double>());
       }
     } else {
-      throw Error(Error::Kind::kUsage,
-                  fmt::format("There is no option `{}`; the options are seed, threads, draws, method, family, "
-                              "init, budget_seconds and budget_evaluations.",
-                              key));
+      throw Error(
+          Error::Kind::kUsage,
+          fmt::format(
+              "There is no option `{}`; the options are seed, threads, draws, method, family, "
+              "init, budget_seconds and budget_evaluations.",
+              key));
     }
   }
   return options;
@@ -178,7 +180,8 @@ vinci_fit* run_fit(const vinci::LogDensity& density, const char* options) {
 
 Index checked_lanes(size_t lanes, Index rows) {
   const size_t limit = PTRDIFF_MAX / sizeof(double);
-  require(lanes <= limit / static_cast<size_t>(std::max<Index>(rows, 1)), "There are too many lanes.");
+  require(lanes <= limit / static_cast<size_t>(std::max<Index>(rows, 1)),
+          "There are too many lanes.");
   return static_cast<Index>(lanes);
 }
 

@@ -34,8 +34,9 @@ std::vector<double> checked(const std::string& name, std::vector<double> values,
     rest /= static_cast<size_t>(size);
   }
   if (!fits || rest != 1) {
-    throw Error(Error::Kind::kUsage, fmt::format("The shape of `{}`, [{}], does not hold {} values.",
-                                                 name, fmt::join(shape, ", "), values.size()));
+    throw Error(Error::Kind::kUsage,
+                fmt::format("The shape of `{}`, [{}], does not hold {} values.", name,
+                            fmt::join(shape, ", "), values.size()));
   }
   return values;
 }
@@ -100,8 +101,8 @@ Data& Data::add_json(std::string_view text, std::string_view name) {
     throw Error(Error::Kind::kUsage, fmt::format("The JSON text {} is larger than {} bytes.", name,
                                                  source::kMaxDataBytes));
   }
-  edit().entries.push_back({Entry::Kind::kJson, std::string(name), {},
-                            std::make_shared<const std::string>(text)});
+  edit().entries.push_back(
+      {Entry::Kind::kJson, std::string(name), {}, std::make_shared<const std::string>(text)});
   return *this;
 }
 

@@ -1,8 +1,8 @@
 #include "vinci/fit.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "api/impl.h"
 #include "draws/cmdstan_csv.h"
@@ -24,8 +24,9 @@ std::span<const double> Draws::values() const {
 std::vector<double> Draws::operator[](std::string_view name) const {
   const auto found = std::find(impl_->names.begin(), impl_->names.end(), name);
   if (found == impl_->names.end()) {
-    throw Error(Error::Kind::kUsage,
-                fmt::format("There is no quantity `{}`; elements have names such as `theta[1]`.", name));
+    throw Error(
+        Error::Kind::kUsage,
+        fmt::format("There is no quantity `{}`; elements have names such as `theta[1]`.", name));
   }
   return impl_->draws.column(static_cast<size_t>(found - impl_->names.begin()));
 }
@@ -95,8 +96,9 @@ const Summary& Fit::summary(std::string_view name) const {
   for (const Summary& row : impl_->summaries) {
     if (row.name == name) return row;
   }
-  throw Error(Error::Kind::kUsage,
-              fmt::format("There is no summary of `{}`; elements have names such as `theta[1]`.", name));
+  throw Error(
+      Error::Kind::kUsage,
+      fmt::format("There is no summary of `{}`; elements have names such as `theta[1]`.", name));
 }
 
 Estimate Fit::elbo() const { return {impl_->record.elbo, impl_->record.elbo_se}; }
@@ -134,11 +136,13 @@ Fit fit(const LogDensity& density, const FitOptions& options, const Context& con
   inner.budget_evaluations = options.budget_evaluations;
   inner.validate(density.dim());
 
-  // A Model hands its own work on to the compiled one, which also knows names and generated quantities.
+  // A Model hands its own work on to the compiled one, which also knows names and generated
+  // quantities.
   const auto* bound = dynamic_cast<const Model*>(&density);
   const model::Model* model = bound != nullptr ? bound->impl()->model.get() : nullptr;
   const source::SourceMap* sources = bound != nullptr ? &bound->impl()->program->sources : nullptr;
-  api::Outcome outcome = api::fit(model != nullptr ? *model : density, model, inner, sources, context);
+  api::Outcome outcome =
+      api::fit(model != nullptr ? *model : density, model, inner, sources, context);
 
   auto draws = std::make_shared<Draws::Impl>();
   draws->draws = std::move(outcome.draws);
@@ -154,9 +158,9 @@ Fit fit(const LogDensity& density, const FitOptions& options, const Context& con
   for (const draws::ParameterSummary& p : record.parameters) {
     summaries.push_back({p.name, p.mean, p.sd, p.q05, p.q50, p.q95, p.khat, p.ess});
   }
-  return Fit(std::make_shared<const Fit::Impl>(
-      Fit::Impl{inner.method, outcome.result.verdict.grade, std::move(record), draws, Draws(draws),
-                std::move(summaries)}));
+  return Fit(std::make_shared<const Fit::Impl>(Fit::Impl{inner.method, outcome.result.verdict.grade,
+                                                         std::move(record), draws, Draws(draws),
+                                                         std::move(summaries)}));
 }
 
 }  // namespace vinci

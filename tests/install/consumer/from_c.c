@@ -1,17 +1,17 @@
-/* The C interface, from plain C: a program, its density, a fit, a density of one's own, errors. Exits with the line
- * number of the first expectation that fails. */
+/* The C interface, from plain C: a program, its density, a fit, a density of one's own, errors.
+ * Exits with the line number of the first expectation that fails. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "vinci/vinci.h"
 
-#define EXPECT(condition)                                        \
-  do {                                                           \
-    if (!(condition)) {                                          \
-      fprintf(stderr, "line %d: %s\n", __LINE__, #condition);    \
-      return 1;                                                  \
-    }                                                            \
+#define EXPECT(condition)                                     \
+  do {                                                        \
+    if (!(condition)) {                                       \
+      fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
+      return 1;                                               \
+    }                                                         \
   } while (0)
 
 static const char* const kSource =
