@@ -564,7 +564,7 @@ class BadRun(VinciTest):
 
     def test_improper_density(self):
         self.write("m.stan", "parameters { real x; } model { }")
-        done = self.expect(3, "fit", "m.stan", "--json", "--budget", 20)
+        done = self.expect(3, "fit", "m.stan", "--json", "--budget", 3)
         self.assertEqual(json.loads(done.out)["verdict"], "bad")
 
     def test_failure_in_transformed_data(self):
