@@ -4,7 +4,7 @@
 
 # -O3 gains nothing outside of the kernels, which ask for it themselves, and doubles the time of a build.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
-set(VINCI_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wno-psabi -Wno-restrict)
+set(VINCI_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wno-psabi $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
 add_library(vinci_options INTERFACE)
 target_compile_features(vinci_options INTERFACE cxx_std_20)
@@ -16,6 +16,11 @@ if(VINCI_SANITIZE)
   target_compile_options(vinci_options INTERFACE -fsanitize=${VINCI_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
   target_link_options(vinci_options INTERFACE -fsanitize=${VINCI_SANITIZE})
+endif()
+if(VINCI_FUZZ)
+  # Coverage is counted in the libraries too: a fuzzer that sees only its own file searches blindly.
+  target_compile_options(vinci_options INTERFACE -fsanitize=fuzzer-no-link)
+  add_custom_target(fuzzers)
 endif()
 
 if(VINCI_TESTS)
@@ -81,8 +86,8 @@ function(vinci_module name)
       get_filename_component(target ${fuzzer} NAME_WE)
       add_executable(${target} ${fuzzer})
       target_link_libraries(${target} PRIVATE vinci_${name})
-      target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${target})
     endforeach()
   endif()
 endfunction()
@@ -103,7 +108,7 @@ function(vinci_simd_objects library)
     add_library(${library}_${target} OBJECT ${ARGN})
     target_link_libraries(${library}_${target} PRIVATE vinci_options)
     target_compile_definitions(${library}_${target} PRIVATE VINCI_TARGET=${target})
-    target_compile_options(${library}_${target} PRIVATE -O3 -ffp-contract=fast -fno-math-errno
+    target_compile_options(${library}_${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3> -ffp-contract=fast -fno-math-errno
       -fno-trapping-math ${flags_${target}})
     target_sources(${library} PRIVATE $<TARGET_OBJECTS:${library}_${target}>)
     set_property(GLOBAL APPEND PROPERTY VINCI_OBJECTS $<TARGET_OBJECTS:${library}_${target}>)
