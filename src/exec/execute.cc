@@ -16,6 +16,8 @@ constexpr int kMaxLanes = 64;
 constexpr size_t kTileBytes = 24 * 1024;
 /// What values and adjoints of all rows may take: about a second-level cache.
 constexpr size_t kRowBytes = 1536 * 1024;
+/// The same for a run of global instructions.
+constexpr size_t kRegionBytes = 256 * 1024;
 constexpr int kMinTile = 4;
 constexpr int kMaxTile = 256;
 
@@ -41,6 +43,7 @@ std::unique_ptr<ExecutionPlan::Workspace> ExecutionPlan::acquire(int lanes) cons
     }
   }
   if (!w) w = std::make_unique<Workspace>();
+  if (w->lanes == lanes) return w;
   const auto width = static_cast<size_t>(lanes);
   w->lanes = lanes;
   w->value.resize(num_rows_ * width);
@@ -49,20 +52,7 @@ std::unique_ptr<ExecutionPlan::Workspace> ExecutionPlan::acquire(int lanes) cons
   w->scratch.resize(scratch_size_ * width);
   w->sums.resize(2 * width);
   w->inside.resize(width);
-  // Constant inputs of array functions are rows like any other.
-  size_t constant_rows = 0;
-  for (const auto& slots : array_slots_) {
-    for (const Slot& s : slots) constant_rows += s.kind == Slot::Kind::kConstant ? 1 : 0;
-  }
-  w->constant_rows.resize(constant_rows * width);
-  size_t next = 0;
-  for (const auto& slots : array_slots_) {
-    for (const Slot& s : slots) {
-      if (s.kind != Slot::Kind::kConstant) continue;
-      std::fill_n(w->constant_rows.data() + next * width, width, s.constant);
-      ++next;
-    }
-  }
+  bind_arguments(*w);
   return w;
 }
 
@@ -73,38 +63,105 @@ void ExecutionPlan::release(std::unique_ptr<Workspace> workspace) const {
 
 // ---- operands -------------------------------------------------------------------------------------------------
 
-RowArg ExecutionPlan::row_arg(const Slot& slot, const Workspace& w, int64_t first) const {
+RowArg ExecutionPlan::row_arg(const Slot& slot, const Workspace& w) const {
   const int64_t lanes = w.lanes;
   switch (slot.kind) {
     case Slot::Kind::kConstant:
       return {&slot.constant, nullptr, 0, true};
     case Slot::Kind::kColumn:
-      return {columns_.data() + slot.start + first, nullptr, 1, true};
+      return {columns_.data() + slot.start, nullptr, 1, true};
     case Slot::Kind::kBroadcast:
       return {w.value.data() + slot.start * lanes, nullptr, 0, false};
     case Slot::Kind::kContiguous:
-      return {w.value.data() + (slot.start + first) * lanes, nullptr, 1, false};
+      return {w.value.data() + slot.start * lanes, nullptr, 1, false};
     case Slot::Kind::kGather:
-      return {w.value.data(), rows_.data() + slot.start + first, 1, false};
+      return {w.value.data(), rows_.data() + slot.start, 1, false};
     case Slot::Kind::kLocal:
       break;
   }
   return {};
 }
 
-AdjointArg ExecutionPlan::adjoint_arg(const Slot& slot, const Workspace& w, int64_t first) const {
+AdjointArg ExecutionPlan::adjoint_arg(const Slot& slot, const Workspace& w) const {
   const int64_t lanes = w.lanes;
   switch (slot.kind) {
     case Slot::Kind::kBroadcast:
       return {w.adjoint.data() + slot.start * lanes, nullptr, 0, true, true};
     case Slot::Kind::kContiguous:
-      return {w.adjoint.data() + (slot.start + first) * lanes, nullptr, 1, true, true};
+      return {w.adjoint.data() + slot.start * lanes, nullptr, 1, true, true};
     case Slot::Kind::kGather:
-      return {w.adjoint.data(), rows_.data() + slot.start + first, 1, true, true};
+      return {w.adjoint.data(), rows_.data() + slot.start, 1, true, true};
     default:
       return {};
   }
 }
+
+void ExecutionPlan::bind_arguments(Workspace& w) const {
+  const int64_t lanes = w.lanes;
+  w.row_args.clear();
+  w.adjoint_args.clear();
+  for (const Slot& slot : slots_) {
+    w.row_args.push_back(row_arg(slot, w));
+    w.adjoint_args.push_back(adjoint_arg(slot, w));
+  }
+  // Constant inputs of array functions are rows like any other.
+  size_t num_constants = 0;
+  for (const auto& slots : array_slots_) {
+    for (const Slot& s : slots) num_constants += s.kind == Slot::Kind::kConstant ? 1 : 0;
+  }
+  w.constant_rows.resize(num_constants * static_cast<size_t>(lanes));
+  w.array_in.clear();
+  w.array_out.clear();
+  w.array_adjoint_in.clear();
+  w.array_adjoint_out.clear();
+  w.array_in_start.clear();
+  w.array_out_start.clear();
+  double* constant = w.constant_rows.data();
+  for (size_t k = 0; k < array_instructions_.size(); ++k) {
+    w.array_in_start.push_back(w.array_in.size());
+    w.array_out_start.push_back(w.array_out.size());
+    for (const Slot& s : array_slots_[k]) {
+      if (s.kind == Slot::Kind::kConstant) {
+        std::fill_n(constant, lanes, s.constant);
+        w.array_in.push_back(constant);
+        w.array_adjoint_in.push_back(nullptr);
+        constant += lanes;
+      } else {
+        w.array_in.push_back(w.value.data() + s.start * lanes);
+        w.array_adjoint_in.push_back(w.adjoint.data() + s.start * lanes);
+      }
+    }
+    const auto outputs = static_cast<int64_t>(
+        array_calls_[static_cast<size_t>(array_instructions_[k].call)].outputs.size());
+    for (int64_t j = 0; j < outputs; ++j) {
+      const int64_t row = (array_instructions_[k].out_row + j) * lanes;
+      w.array_out.push_back(w.value.data() + row);
+      w.array_adjoint_out.push_back(w.adjoint.data() + row);
+    }
+  }
+}
+
+namespace {
+
+/// The argument from element `first` on.
+RowArg shifted(RowArg a, int64_t first, int64_t lanes) {
+  if (a.rows != nullptr) {
+    a.rows += first;
+  } else {
+    a.base += first * a.step * (a.constant ? 1 : lanes);
+  }
+  return a;
+}
+AdjointArg shifted(AdjointArg a, int64_t first, int64_t lanes) {
+  if (a.rows != nullptr) {
+    a.rows += first;
+  } else if (a.wanted) {
+    a.base += first * a.step * lanes;
+  }
+  return a;
+}
+
+}  // namespace
 
 // ---- the global section ---------------------------------------------------------------------------------------
 
@@ -118,99 +175,98 @@ void ExecutionPlan::load_points(LaneMatrix points, Index first, int used, Worksp
   }
 }
 
+void ExecutionPlan::forward_array(const ArrayInstruction& a, size_t index, Workspace& w) const {
+  array_calls_[static_cast<size_t>(a.call)].function->forward(
+      w.array_in.data() + w.array_in_start[index], w.array_out.data() + w.array_out_start[index],
+      w.scratch.data() + a.scratch_start * static_cast<uint64_t>(w.lanes), w.lanes);
+}
+
+void ExecutionPlan::reverse_array(const ArrayInstruction& a, size_t index, Workspace& w) const {
+  const size_t out = w.array_out_start[index];
+  array_calls_[static_cast<size_t>(a.call)].function->reverse(
+      w.array_in.data() + w.array_in_start[index], w.array_out.data() + out,
+      w.array_adjoint_out.data() + out, w.array_adjoint_in.data() + w.array_in_start[index],
+      w.scratch.data() + a.scratch_start * static_cast<uint64_t>(w.lanes), w.lanes);
+}
+
+int64_t ExecutionPlan::region_tile(const Region& region, const Workspace& w) const {
+  const int64_t count = instructions_[steps_[region.first].index].count;
+  if (region.last - region.first == 1) return count;
+  // Values and adjoints of a result and of about one operand from outside for each instruction.
+  const auto row_bytes = static_cast<size_t>(w.lanes) * sizeof(double);
+  const auto fitting = static_cast<int64_t>(kRegionBytes / (4 * row_bytes * (region.last - region.first)));
+  return std::clamp<int64_t>(fitting, kMinTile, count);
+}
+
 void ExecutionPlan::run_global_forward(Workspace& w, bool with_stash) const {
   const KernelTable& table = kernels();
   const int64_t lanes = w.lanes;
-  size_t next_constant = 0;
-  for (const Step& step : steps_) {
-    if (step.is_array) {
-      const ArrayInstruction& a = array_instructions_[step.index];
-      const graph::ArrayCall& call = array_calls_[static_cast<size_t>(a.call)];
-      w.in.clear();
-      for (const Slot& s : array_slots_[step.index]) {
-        w.in.push_back(s.kind == Slot::Kind::kConstant
-                           ? w.constant_rows.data() + static_cast<int64_t>(next_constant++) * lanes
-                           : w.value.data() + s.start * lanes);
-      }
-      w.out.clear();
-      for (size_t k = 0; k < call.outputs.size(); ++k) {
-        w.out.push_back(w.value.data() + (a.out_row + static_cast<int64_t>(k)) * lanes);
-      }
-      call.function->forward(w.in.data(), w.out.data(),
-                             w.scratch.data() + a.scratch_start * static_cast<uint64_t>(lanes),
-                             w.lanes);
+  KernelCall call;
+  call.chunks = w.lanes / 8;
+  for (const Region& region : regions_) {
+    if (steps_[region.first].is_array) {
+      const uint32_t index = steps_[region.first].index;
+      forward_array(array_instructions_[index], index, w);
       continue;
     }
-    const Instruction& i = instructions_[step.index];
-    w.row_args.resize(static_cast<size_t>(i.arity));
-    for (int32_t a = 0; a < i.arity; ++a) {
-      w.row_args[static_cast<size_t>(a)] =
-          row_arg(slots_[i.first_slot + static_cast<uint32_t>(a)], w, 0);
+    const int64_t count = instructions_[steps_[region.first].index].count;
+    const int64_t tile = region_tile(region, w);
+    for (int64_t first = 0; first < count; first += tile) {
+      call.count = static_cast<int32_t>(std::min(tile, count - first));
+      for (uint32_t s = region.first; s < region.last; ++s) {
+        const Instruction& i = instructions_[steps_[s].index];
+        call.arity = i.arity;
+        call.in = w.row_args.data() + i.first_slot;
+        if (first > 0) {
+          w.tile_args.resize(static_cast<size_t>(i.arity));
+          for (int32_t a = 0; a < i.arity; ++a) w.tile_args[static_cast<size_t>(a)] = shifted(call.in[a], first, lanes);
+          call.in = w.tile_args.data();
+        }
+        call.out = w.value.data() + (i.out_row + first) * lanes;
+        call.stash = with_stash ? w.stash.data() + (i.stash_row + first * stash_rows(i.op, i.arity)) * lanes : nullptr;
+        table.forward[static_cast<int>(i.op)](call);
+      }
     }
-    KernelCall call;
-    call.count = i.count;
-    call.chunks = w.lanes / 8;
-    call.arity = i.arity;
-    call.in = w.row_args.data();
-    call.out = w.value.data() + i.out_row * lanes;
-    call.stash = with_stash ? w.stash.data() + i.stash_row * lanes : nullptr;
-    table.forward[static_cast<int>(i.op)](call);
   }
 }
 
 void ExecutionPlan::run_global_reverse(Workspace& w) const {
   const KernelTable& table = kernels();
   const int64_t lanes = w.lanes;
-  size_t next_constant = 0;
-  for (const auto& slots : array_slots_) {
-    for (const Slot& s : slots) next_constant += s.kind == Slot::Kind::kConstant ? 1 : 0;
-  }
-  for (size_t n = steps_.size(); n-- > 0;) {
-    const Step& step = steps_[n];
-    if (step.is_array) {
-      const ArrayInstruction& a = array_instructions_[step.index];
-      const graph::ArrayCall& call = array_calls_[static_cast<size_t>(a.call)];
-      const auto& slots = array_slots_[step.index];
-      for (const Slot& s : slots) next_constant -= s.kind == Slot::Kind::kConstant ? 1 : 0;
-      size_t constant = next_constant;
-      w.in.clear();
-      w.adjoint_in.clear();
-      for (const Slot& s : slots) {
-        const bool is_constant = s.kind == Slot::Kind::kConstant;
-        w.in.push_back(is_constant ? w.constant_rows.data() + static_cast<int64_t>(constant++) * lanes
-                                   : w.value.data() + s.start * lanes);
-        w.adjoint_in.push_back(is_constant ? nullptr : w.adjoint.data() + s.start * lanes);
-      }
-      w.out.clear();
-      w.adjoint_out.clear();
-      for (size_t k = 0; k < call.outputs.size(); ++k) {
-        const int64_t row = (a.out_row + static_cast<int64_t>(k)) * lanes;
-        w.out.push_back(w.value.data() + row);
-        w.adjoint_out.push_back(w.adjoint.data() + row);
-      }
-      call.function->reverse(w.in.data(), w.out.data(), w.adjoint_out.data(), w.adjoint_in.data(),
-                             w.scratch.data() + a.scratch_start * static_cast<uint64_t>(lanes),
-                             w.lanes);
+  KernelCall call;
+  call.chunks = w.lanes / 8;
+  for (size_t r = regions_.size(); r-- > 0;) {
+    const Region& region = regions_[r];
+    if (steps_[region.first].is_array) {
+      const uint32_t index = steps_[region.first].index;
+      reverse_array(array_instructions_[index], index, w);
       continue;
     }
-    const Instruction& i = instructions_[step.index];
-    w.row_args.resize(static_cast<size_t>(i.arity));
-    w.adjoint_args.resize(static_cast<size_t>(i.arity));
-    for (int32_t a = 0; a < i.arity; ++a) {
-      const Slot& slot = slots_[i.first_slot + static_cast<uint32_t>(a)];
-      w.row_args[static_cast<size_t>(a)] = row_arg(slot, w, 0);
-      w.adjoint_args[static_cast<size_t>(a)] = adjoint_arg(slot, w, 0);
+    const int64_t count = instructions_[steps_[region.first].index].count;
+    const int64_t tile = region_tile(region, w);
+    for (int64_t first = 0; first < count; first += tile) {
+      call.count = static_cast<int32_t>(std::min(tile, count - first));
+      for (uint32_t s = region.last; s-- > region.first;) {
+        const Instruction& i = instructions_[steps_[s].index];
+        call.arity = i.arity;
+        call.in = w.row_args.data() + i.first_slot;
+        call.adjoint = w.adjoint_args.data() + i.first_slot;
+        if (first > 0) {
+          w.tile_args.resize(static_cast<size_t>(i.arity));
+          w.tile_adjoints.resize(static_cast<size_t>(i.arity));
+          for (int32_t a = 0; a < i.arity; ++a) {
+            w.tile_args[static_cast<size_t>(a)] = shifted(call.in[a], first, lanes);
+            w.tile_adjoints[static_cast<size_t>(a)] = shifted(call.adjoint[a], first, lanes);
+          }
+          call.in = w.tile_args.data();
+          call.adjoint = w.tile_adjoints.data();
+        }
+        call.out = w.value.data() + (i.out_row + first) * lanes;
+        call.stash = w.stash.data() + (i.stash_row + first * stash_rows(i.op, i.arity)) * lanes;
+        call.out_adjoint = {w.adjoint.data() + (i.out_row + first) * lanes, nullptr, 1, false};
+        table.reverse[static_cast<int>(i.op)](call);
+      }
     }
-    KernelCall call;
-    call.count = i.count;
-    call.chunks = w.lanes / 8;
-    call.arity = i.arity;
-    call.in = w.row_args.data();
-    call.out = w.value.data() + i.out_row * lanes;
-    call.stash = w.stash.data() + i.stash_row * lanes;
-    call.out_adjoint = {w.adjoint.data() + i.out_row * lanes, nullptr, 1, false};
-    call.adjoint = w.adjoint_args.data();
-    table.reverse[static_cast<int>(i.op)](call);
   }
 }
 
@@ -219,19 +275,17 @@ void ExecutionPlan::run_global_reverse(Workspace& w) const {
 void ExecutionPlan::run_plate(const Plate& plate, Workspace& w, bool with_gradient) const {
   const KernelTable& table = kernels();
   const int64_t lanes = w.lanes;
-  double* sum = w.sums.data() + (plate.is_jacobian ? lanes : 0);
+  const RowArg weight = row_arg(plate.weight, w);
   KernelCall call;
   call.chunks = w.lanes / 8;
+  call.sum = w.sums.data() + (plate.is_jacobian ? lanes : 0);
 
   if (plate.num_instructions == 0) {
-    const RowArg in = row_arg(slots_[plate.rows_slot], w, 0);
-    const AdjointArg adjoint = adjoint_arg(slots_[plate.rows_slot], w, 0);
     call.count = plate.count;
     call.arity = 1;
-    call.in = &in;
-    call.out_adjoint = row_arg(plate.weight, w, 0);
-    call.adjoint = with_gradient ? &adjoint : nullptr;
-    call.sum = sum;
+    call.in = w.row_args.data() + plate.rows_slot;
+    call.out_adjoint = weight;
+    call.adjoint = with_gradient ? w.adjoint_args.data() + plate.rows_slot : nullptr;
     table.weighted_rows(call);
     return;
   }
@@ -249,46 +303,42 @@ void ExecutionPlan::run_plate(const Plate& plate, Workspace& w, bool with_gradie
   };
   double* stash = w.tile.data() + 2 * num_locals * tile * lanes;
 
-  const auto set_inputs = [&](const Instruction& i, int64_t first) {
-    w.row_args.resize(static_cast<size_t>(i.arity));
-    for (int32_t a = 0; a < i.arity; ++a) {
-      const Slot& slot = slots_[i.first_slot + static_cast<uint32_t>(a)];
-      w.row_args[static_cast<size_t>(a)] = slot.kind == Slot::Kind::kLocal
-                                               ? RowArg{local_value(slot.start), nullptr, 1, false}
-                                               : row_arg(slot, w, first);
-    }
+  // Local slots are the same in every tile, the others move on.
+  const Instruction* instructions = instructions_.data() + plate.first_instruction;
+  const uint32_t first_slot = instructions[0].first_slot;
+  const Instruction& root = instructions[num_locals - 1];
+  const uint32_t num_slots = root.first_slot + static_cast<uint32_t>(root.arity) - first_slot;
+  w.tile_args.resize(num_slots);
+  w.tile_adjoints.resize(num_slots);
+  for (uint32_t s = 0; s < num_slots; ++s) {
+    const Slot& slot = slots_[first_slot + s];
+    if (slot.kind != Slot::Kind::kLocal) continue;
+    w.tile_args[s] = {local_value(slot.start), nullptr, 1, false};
+    // A local value has one use: its adjoint is written once, not accumulated.
+    w.tile_adjoints[s] = {local_adjoint(slot.start), nullptr, 1, true, false};
+  }
+  const auto set = [&](const Instruction& i) {
     call.arity = i.arity;
-    call.in = w.row_args.data();
+    call.in = w.tile_args.data() + (i.first_slot - first_slot);
+    call.adjoint = with_gradient ? w.tile_adjoints.data() + (i.first_slot - first_slot) : nullptr;
     call.out = local_value(i.out_row);
     call.stash = with_gradient ? stash + i.stash_row * tile * lanes : nullptr;
   };
-  const auto set_adjoints = [&](const Instruction& i, int64_t first) {
-    w.adjoint_args.resize(static_cast<size_t>(i.arity));
-    for (int32_t a = 0; a < i.arity; ++a) {
-      const Slot& slot = slots_[i.first_slot + static_cast<uint32_t>(a)];
-      // A local value has one use: its adjoint is written once, not accumulated.
-      w.adjoint_args[static_cast<size_t>(a)] =
-          slot.kind == Slot::Kind::kLocal
-              ? AdjointArg{local_adjoint(slot.start), nullptr, 1, true, false}
-              : adjoint_arg(slot, w, first);
-    }
-    call.adjoint = w.adjoint_args.data();
-  };
 
-  const Instruction& root = instructions_[plate.first_instruction + num_locals - 1];
   for (int64_t first = 0; first < plate.count; first += tile) {
     call.count = static_cast<int32_t>(std::min(tile, plate.count - first));
-    for (uint32_t k = 0; k + 1 < num_locals; ++k) {
-      const Instruction& i = instructions_[plate.first_instruction + k];
-      set_inputs(i, first);
-      table.forward[static_cast<int>(i.op)](call);
+    for (uint32_t s = 0; s < num_slots; ++s) {
+      if (slots_[first_slot + s].kind == Slot::Kind::kLocal) continue;
+      w.tile_args[s] = shifted(w.row_args[first_slot + s], first, lanes);
+      w.tile_adjoints[s] = shifted(w.adjoint_args[first_slot + s], first, lanes);
     }
-    set_inputs(root, first);
-    call.out_adjoint = row_arg(plate.weight, w, first);
-    call.sum = sum;
+    for (uint32_t k = 0; k + 1 < num_locals; ++k) {
+      set(instructions[k]);
+      table.forward[static_cast<int>(instructions[k].op)](call);
+    }
+    set(root);
+    call.out_adjoint = shifted(weight, first, lanes);
     if (table.term[static_cast<int>(root.op)] != nullptr) {
-      call.adjoint = nullptr;
-      if (with_gradient) set_adjoints(root, first);
       table.term[static_cast<int>(root.op)](call);
     } else {
       table.forward[static_cast<int>(root.op)](call);
@@ -298,18 +348,13 @@ void ExecutionPlan::run_plate(const Plate& plate, Workspace& w, bool with_gradie
       add.arity = 1;
       add.adjoint = nullptr;
       table.weighted_rows(add);
-      if (with_gradient) {
-        set_adjoints(root, first);
-        table.reverse[static_cast<int>(root.op)](call);
-      }
+      if (with_gradient) table.reverse[static_cast<int>(root.op)](call);
     }
     if (!with_gradient) continue;
     for (uint32_t k = num_locals - 1; k-- > 0;) {
-      const Instruction& i = instructions_[plate.first_instruction + k];
-      set_inputs(i, first);
-      set_adjoints(i, first);
-      call.out_adjoint = {local_adjoint(i.out_row), nullptr, 1, false};
-      table.reverse[static_cast<int>(i.op)](call);
+      set(instructions[k]);
+      call.out_adjoint = {local_adjoint(instructions[k].out_row), nullptr, 1, false};
+      table.reverse[static_cast<int>(instructions[k].op)](call);
     }
   }
 }

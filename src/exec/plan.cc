@@ -36,6 +36,8 @@ constexpr uint32_t kRowCode = 0xffffffff;
 constexpr int32_t kMaxTreeDepth = 64;   // of private nodes below a term
 constexpr size_t kMinPlate = 4;         // smaller groups of terms stay global where their trees are large
 constexpr int32_t kMaxSmallTree = 4;
+constexpr size_t kMinWeightGroup = 24;
+constexpr int32_t kMinRegion = 64;      // elements
 
 }  // namespace
 
@@ -50,6 +52,7 @@ class PlanBuilder {
     find_private();
     group_terms();
     place_global();
+    find_regions();
     if (options_.terms) {
       for (const auto& terms : term_groups_) build_plate(terms);
       plan_.constants_[0] = graph_.constant_term(false);
@@ -190,6 +193,47 @@ class PlanBuilder {
     }
   }
 
+  /// Runs of steps over equally many elements that use each other's results element by element: executed tile by tile, so
+  /// that what one writes the next finds in cache.
+  void find_regions() {
+    const auto& steps = plan_.steps_;
+    for (size_t first = 0; first < steps.size();) {
+      size_t last = first + 1;
+      if (!steps[first].is_array && instruction(steps[first]).count >= kMinRegion) {
+        while (last < steps.size() && joins(first, last)) ++last;
+      }
+      plan_.regions_.push_back({static_cast<uint32_t>(first), static_cast<uint32_t>(last)});
+      first = last;
+    }
+  }
+
+  const Instruction& instruction(const ExecutionPlan::Step& step) const {
+    return plan_.instructions_[step.index];
+  }
+
+  /// Whether step `next` may be tiled together with the steps [first, next).
+  bool joins(size_t first, size_t next) const {
+    const ExecutionPlan::Step& step = plan_.steps_[next];
+    if (step.is_array) return false;
+    const Instruction& i = instruction(step);
+    if (i.count != instruction(plan_.steps_[first]).count) return false;
+    const uint32_t region_begin = instruction(plan_.steps_[first]).out_row;
+    for (int32_t a = 0; a < i.arity; ++a) {
+      const Slot& slot = plan_.slots_[i.first_slot + static_cast<uint32_t>(a)];
+      if (slot.kind == Slot::Kind::kBroadcast && slot.start >= region_begin) return false;
+      if (slot.kind == Slot::Kind::kGather) {
+        const auto begin = plan_.rows_.begin() + slot.start;
+        if (std::any_of(begin, begin + i.count, [&](uint32_t row) { return row >= region_begin; })) return false;
+      }
+      if (slot.kind == Slot::Kind::kContiguous && slot.start + static_cast<uint32_t>(i.count) > region_begin) {
+        bool aligned = false;
+        for (size_t s = first; s < next; ++s) aligned = aligned || instruction(plan_.steps_[s]).out_row == slot.start;
+        if (!aligned) return false;
+      }
+    }
+    return true;
+  }
+
   void place_array(NodeIndex first_output) {
     const Node& nd = graph_.node(first_output);
     const graph::ArrayCall& call = call_of(nd);
@@ -290,11 +334,20 @@ class PlanBuilder {
       }
       form_of[i] = forms.try_emplace(key, static_cast<uint32_t>(forms.size())).first->second;
     }
+    // Sums of log(1 + e^x) are fast where all weights are equal: the frequent weights get plates of their own.
+    std::unordered_map<uint64_t, size_t> frequency;
+    const auto weight_code = [](double weight) { return std::bit_cast<uint64_t>(weight) | 1; };
+    for (const graph::Term& t : graph_.terms()) {
+      if (graph_.node(t.node).op == Op::kLog1pExp) ++frequency[weight_code(t.weight)];
+    }
     std::unordered_map<uint64_t, size_t> group_of;
     for (const graph::Term& t : graph_.terms()) {
       const auto i = static_cast<size_t>(t.node);
       const uint64_t form = private_[i] ? form_of[i] : kRowCode;
-      const uint64_t group_key = form * 2 + (t.is_jacobian ? 1 : 0);
+      uint64_t group_key = form * 2 + (t.is_jacobian ? 1 : 0);
+      if (private_[i] && node(i).op == Op::kLog1pExp && frequency[weight_code(t.weight)] >= kMinWeightGroup) {
+        group_key ^= weight_code(t.weight) * 0x9ddfea08eb382d69ULL;
+      }
       const auto [entry, is_new] = group_of.try_emplace(group_key, term_groups_.size());
       if (is_new) term_groups_.emplace_back();
       term_groups_[entry->second].push_back(&t);

@@ -104,11 +104,20 @@ class ExecutionPlan {
     uint32_t index;
   };
 
+  struct Region {  // steps [first, last), run tile by tile
+    uint32_t first;
+    uint32_t last;
+  };
+
   int block_lanes(Index lanes) const;
   std::unique_ptr<Workspace> acquire(int lanes) const;
   void release(std::unique_ptr<Workspace> workspace) const;
-  RowArg row_arg(const Slot& slot, const Workspace& w, int64_t first) const;
-  AdjointArg adjoint_arg(const Slot& slot, const Workspace& w, int64_t first) const;
+  void bind_arguments(Workspace& w) const;
+  RowArg row_arg(const Slot& slot, const Workspace& w) const;
+  AdjointArg adjoint_arg(const Slot& slot, const Workspace& w) const;
+  void forward_array(const ArrayInstruction& a, size_t index, Workspace& w) const;
+  void reverse_array(const ArrayInstruction& a, size_t index, Workspace& w) const;
+  int64_t region_tile(const Region& region, const Workspace& w) const;
   void load_points(LaneMatrix points, Index first, int lanes, Workspace& w) const;
   void run_global_forward(Workspace& w, bool with_stash) const;
   void run_global_reverse(Workspace& w) const;
@@ -131,6 +140,7 @@ class ExecutionPlan {
   std::vector<graph::ArrayCall> array_calls_;
   std::vector<std::vector<Slot>> array_slots_;
   std::vector<Step> steps_;
+  std::vector<Region> regions_;
   std::vector<Plate> plates_;
   struct GuardRow {
     graph::Guard::Kind kind;

@@ -41,12 +41,19 @@ struct ExecutionPlan::Workspace {
   AlignedDoubles constant_rows;  // of array functions
   AlignedDoubles tile;
   AlignedDoubles sums;           // [2][lanes]
-  std::vector<const double*> in;
-  std::vector<double*> out;
-  std::vector<const double*> adjoint_out;
-  std::vector<double*> adjoint_in;
+  // Arguments by slot, bound to this memory; local slots of plates are filled in when their tile is known.
   std::vector<RowArg> row_args;
   std::vector<AdjointArg> adjoint_args;
+  // Pointers of all array functions, one after the other.
+  std::vector<const double*> array_in;
+  std::vector<double*> array_out;
+  std::vector<double*> array_adjoint_in;
+  std::vector<const double*> array_adjoint_out;
+  std::vector<size_t> array_in_start;
+  std::vector<size_t> array_out_start;
+  // Arguments of the current tile.
+  std::vector<RowArg> tile_args;
+  std::vector<AdjointArg> tile_adjoints;
   std::vector<char> inside;  // lanes in the support
 };
 
