@@ -326,7 +326,7 @@ void log1p_exp_forward(const KernelCall& call) {
     for (int64_t l = 0; l < lanes; l += 8) {
       const Vec x = load(p + l);
       const Vec t = vm::exp(-abs(x));
-      store(call.out + i * lanes + l, positive_part(x) + vm::log1p(t));
+      store(call.out + i * lanes + l, positive_part(x) + vm::log1p_unit(t));
       if (call.stash != nullptr) store(call.stash + i * lanes + l, logistic_from(x, t));
     }
   }
@@ -347,21 +347,18 @@ void log1p_exp_reverse(const KernelCall& call) {
 
 /// sum_i log(1 + e^{x_i}) with one logarithm for many elements: 1 + t lies in [1, 2], so the product of 512 of them
 /// neither overflows nor loses more than an ulp each.
-void log1p_exp_term(const KernelCall& call) {
+template <bool kWithAdjoint>
+void log1p_exp_equal_weights(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
   const int64_t count = call.count;
-  const RowArg weights = call.out_adjoint;
-  const bool weights_differ = weights.step != 0;
-  const bool with_adjoint = call.adjoint != nullptr;
+  const Vec w = splat(*call.out_adjoint.base);
   constexpr int64_t kBlock = 512;
   Reader in;
   Writer adjoint;
   in.open(call.in[0], lanes);
-  adjoint.open(call.adjoint, lanes);
+  adjoint.open(kWithAdjoint ? call.adjoint : nullptr, lanes);
   Vec product[8];
   Vec linear[8];
-  Vec total[8];
-  for (int c = 0; c < call.chunks; ++c) total[c] = Vec(0.0);
   for (int64_t first = 0; first < count; first += kBlock) {
     const int64_t last = first + kBlock < count ? first + kBlock : count;
     for (int64_t l = 0; l < lanes; l += 8) {
@@ -370,62 +367,112 @@ void log1p_exp_term(const KernelCall& call) {
     }
     for (int64_t i = first; i < last; ++i) {
       in.seek(i, lanes);
-      adjoint.seek(i, lanes);
-      const Vec w = splat(weights.base[i * weights.step]);
+      if (kWithAdjoint) adjoint.seek(i, lanes);
       for (int64_t l = 0; l < lanes; l += 8) {
         const Vec x = in.at(l);
         const Vec t = vm::exp(-abs(x));
-        if (weights_differ) {
-          linear[l / 8] = fma(w, positive_part(x) + vm::log1p(t), linear[l / 8]);
-        } else {
-          linear[l / 8] += positive_part(x);
-          product[l / 8] *= t + 1.0;
-        }
-        if (with_adjoint) adjoint.put(l, w * logistic_from(x, t));
+        linear[l / 8] += positive_part(x);
+        product[l / 8] *= t + 1.0;
+        if (kWithAdjoint) adjoint.put(l, w * logistic_from(x, t));
       }
     }
     for (int64_t l = 0; l < lanes; l += 8) {
-      total[l / 8] += weights_differ
-                          ? linear[l / 8]
-                          : splat(*weights.base) * (linear[l / 8] + vm::log(product[l / 8]));
+      const Vec sum = linear[l / 8] + vm::log(product[l / 8]);
+      store(call.sum + l, fma(w, sum, load(call.sum + l)));
     }
   }
-  for (int64_t l = 0; l < lanes; l += 8) store(call.sum + l, load(call.sum + l) + total[l / 8]);
+}
+
+template <bool kWithAdjoint>
+void log1p_exp_any_weights(const KernelCall& call) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  const int64_t count = call.count;
+  const RowArg weights = call.out_adjoint;
+  Reader in;
+  Writer adjoint;
+  in.open(call.in[0], lanes);
+  adjoint.open(kWithAdjoint ? call.adjoint : nullptr, lanes);
+  for (int64_t i = 0; i < count; ++i) {
+    in.seek(i, lanes);
+    if (kWithAdjoint) adjoint.seek(i, lanes);
+    const Vec w = splat(weights.base[i * weights.step]);
+    for (int64_t l = 0; l < lanes; l += 8) {
+      const Vec x = in.at(l);
+      const Vec t = vm::exp(-abs(x));
+      store(call.sum + l, fma(w, positive_part(x) + vm::log1p_unit(t), load(call.sum + l)));
+      if (kWithAdjoint) adjoint.put(l, w * logistic_from(x, t));
+    }
+  }
+}
+
+void log1p_exp_term(const KernelCall& call) {
+  const bool equal = call.out_adjoint.step == 0;
+  if (call.adjoint != nullptr) {
+    equal ? log1p_exp_equal_weights<true>(call) : log1p_exp_any_weights<true>(call);
+  } else {
+    equal ? log1p_exp_equal_weights<false>(call) : log1p_exp_any_weights<false>(call);
+  }
 }
 
 // ---- linear combinations and dot products ---------------------------------------------------------------------------
 
-/// Chunks handled together, so that each coefficient is broadcast once.
+/// Operands that a linear combination keeps in locals; longer ones read them from the call each time.
+constexpr int kMaxCursors = 34;
+
+struct Cursor {
+  const double* base;
+  const uint32_t* rows;
+  int64_t stride;  // of elements, in doubles
+};
+VINCI_INLINE Cursor cursor_of(const RowArg& a, int64_t lanes) {
+  return {a.base, a.rows, a.constant ? a.step : a.step * lanes};
+}
+VINCI_INLINE Cursor cursor_of(const AdjointArg& a, int64_t lanes) { return {a.base, a.rows, a.step * lanes}; }
+VINCI_INLINE const double* at(const Cursor& c, int64_t i, int64_t lanes) {
+  return c.base + (c.rows != nullptr ? static_cast<int64_t>(c.rows[i]) * lanes : i * c.stride);
+}
+
+/// C chunks together, so that each coefficient is broadcast once.
 template <int C>
-void lincomb_forward_chunks(const KernelCall& call, int64_t l) {
+void lincomb_forward_chunks(const KernelCall& call, const Cursor* local, int64_t l) {
   const int64_t lanes = int64_t{8} * call.chunks;
-  for (int64_t i = 0; i < call.count; ++i) {
+  const int64_t count = call.count;
+  const int arity = call.arity;
+  double* out = call.out + l;
+  for (int64_t i = 0; i < count; ++i, out += lanes) {
+    const auto operand = [&](int k) {
+      return local != nullptr ? at(local[k], i, lanes) : row_of(call.in[k], i, lanes);
+    };
     Vec sum[C];
-    const Vec c0 = splat(*row_of(call.in[0], i, lanes));
+    const Vec c0 = splat(*operand(0));
     for (int c = 0; c < C; ++c) sum[c] = c0;
-    for (int k = 1; k < call.arity; k += 2) {
-      const Vec coefficient = splat(*row_of(call.in[k], i, lanes));
-      const double* x = row_of(call.in[k + 1], i, lanes) + l;
+    for (int k = 1; k < arity; k += 2) {
+      const Vec coefficient = splat(*operand(k));
+      const double* x = operand(k + 1) + l;
       for (int c = 0; c < C; ++c) sum[c] = fma(coefficient, load(x + 8 * c), sum[c]);
     }
-    for (int c = 0; c < C; ++c) store(call.out + i * lanes + l + 8 * c, sum[c]);
+    for (int c = 0; c < C; ++c) store(out + 8 * c, sum[c]);
   }
 }
 
 template <int C>
-void lincomb_reverse_chunks(const KernelCall& call, int64_t l) {
+void lincomb_reverse_chunks(const KernelCall& call, const Cursor* local, const Cursor* targets, int64_t l) {
   const int64_t lanes = int64_t{8} * call.chunks;
-  for (int64_t i = 0; i < call.count; ++i) {
+  const int64_t count = call.count;
+  const int arity = call.arity;
+  const RowArg out_adjoint = call.out_adjoint;
+  const AdjointArg* adjoint = call.adjoint;
+  for (int64_t i = 0; i < count; ++i) {
     Vec g[C];
-    const double* g_row = row_of(call.out_adjoint, i, lanes);
+    const double* g_row = row_of(out_adjoint, i, lanes);
     for (int c = 0; c < C; ++c) {
-      g[c] = call.out_adjoint.constant ? splat(*g_row) : load(g_row + l + 8 * c);
+      g[c] = out_adjoint.constant ? splat(*g_row) : load(g_row + l + 8 * c);
     }
-    for (int k = 1; k < call.arity; k += 2) {
-      const AdjointArg& target = call.adjoint[k + 1];
-      const Vec coefficient = splat(*row_of(call.in[k], i, lanes));
-      double* q = row_of(target, i, lanes) + l;
-      if (target.accumulate) {
+    for (int k = 1; k < arity; k += 2) {
+      const Vec coefficient = splat(local != nullptr ? *at(local[k], i, lanes) : *row_of(call.in[k], i, lanes));
+      double* q = (local != nullptr ? const_cast<double*>(at(targets[k + 1], i, lanes))
+                                    : row_of(adjoint[k + 1], i, lanes)) + l;
+      if (adjoint[k + 1].accumulate) {
         for (int c = 0; c < C; ++c) store(q + 8 * c, fma(coefficient, g[c], load(q + 8 * c)));
       } else {
         for (int c = 0; c < C; ++c) store(q + 8 * c, coefficient * g[c]);
@@ -436,17 +483,28 @@ void lincomb_reverse_chunks(const KernelCall& call, int64_t l) {
 
 void lincomb_forward(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
+  Cursor cursors[kMaxCursors];
+  const Cursor* local = call.arity <= kMaxCursors ? cursors : nullptr;
+  for (int k = 0; local != nullptr && k < call.arity; ++k) cursors[k] = cursor_of(call.in[k], lanes);
   int64_t l = 0;
-  for (; l + 64 <= lanes; l += 64) lincomb_forward_chunks<8>(call, l);
-  for (; l + 16 <= lanes; l += 16) lincomb_forward_chunks<2>(call, l);
-  for (; l < lanes; l += 8) lincomb_forward_chunks<1>(call, l);
+  for (; l + 64 <= lanes; l += 64) lincomb_forward_chunks<8>(call, local, l);
+  for (; l + 16 <= lanes; l += 16) lincomb_forward_chunks<2>(call, local, l);
+  for (; l < lanes; l += 8) lincomb_forward_chunks<1>(call, local, l);
 }
+
 void lincomb_reverse(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
+  Cursor cursors[kMaxCursors];
+  Cursor targets[kMaxCursors];
+  const Cursor* local = call.arity <= kMaxCursors ? cursors : nullptr;
+  for (int k = 1; local != nullptr && k < call.arity; k += 2) {
+    cursors[k] = cursor_of(call.in[k], lanes);
+    targets[k + 1] = cursor_of(call.adjoint[k + 1], lanes);
+  }
   int64_t l = 0;
-  for (; l + 64 <= lanes; l += 64) lincomb_reverse_chunks<8>(call, l);
-  for (; l + 16 <= lanes; l += 16) lincomb_reverse_chunks<2>(call, l);
-  for (; l < lanes; l += 8) lincomb_reverse_chunks<1>(call, l);
+  for (; l + 64 <= lanes; l += 64) lincomb_reverse_chunks<8>(call, local, targets, l);
+  for (; l + 16 <= lanes; l += 16) lincomb_reverse_chunks<2>(call, local, targets, l);
+  for (; l < lanes; l += 8) lincomb_reverse_chunks<1>(call, local, targets, l);
 }
 
 void dot_forward(const KernelCall& call) {

@@ -192,10 +192,11 @@ VINCI_INLINE Vec as_double(IntVec x) {
     VINCI_EACH(VINCI_F)                                 \
     return r;                                           \
   }
-#define VINCI_F(k) r.part[k] = a.part[k] + b.part[k];
+// Sums and differences wrap around: the bits of special values go through them too.
+#define VINCI_F(k) r.part[k] = (IntPart)((UintPart)a.part[k] + (UintPart)b.part[k]);
 VINCI_INTEGER(+)
 #undef VINCI_F
-#define VINCI_F(k) r.part[k] = a.part[k] - b.part[k];
+#define VINCI_F(k) r.part[k] = (IntPart)((UintPart)a.part[k] - (UintPart)b.part[k]);
 VINCI_INTEGER(-)
 #undef VINCI_F
 #define VINCI_F(k) r.part[k] = a.part[k] & b.part[k];
@@ -514,23 +515,40 @@ VINCI_INLINE Split split(Vec x) {
   return r;
 }
 
-/// p(x) = c[0] + c[1] x + ... in Estrin's form: the chain of dependent operations is 2 log2(N)
-/// long.
+/// x, x^2, x^4, x^8, x^16.
+struct Powers {
+  Vec p0, p1, p2, p3, p4;
+};
+/// c[B] + c[B+1] x + ... + c[B+N-1] x^(N-1): halves of a power of two, so that the chain of dependent operations is
+/// 2 log2(N) long. By template and not in a loop: arrays of partial sums would go through memory.
+template <int B, int N>
+VINCI_INLINE Vec estrin(const Powers& x, const double* c) {
+  if constexpr (N == 1) {
+    return Vec(c[B]);
+  } else if constexpr (N == 2) {
+    return fma(Vec(c[B + 1]), x.p0, Vec(c[B]));
+  } else if constexpr (N <= 4) {
+    return fma(estrin<B + 2, N - 2>(x, c), x.p1, estrin<B, 2>(x, c));
+  } else if constexpr (N <= 8) {
+    return fma(estrin<B + 4, N - 4>(x, c), x.p2, estrin<B, 4>(x, c));
+  } else if constexpr (N <= 16) {
+    return fma(estrin<B + 8, N - 8>(x, c), x.p3, estrin<B, 8>(x, c));
+  } else {
+    static_assert(N <= 32);
+    return fma(estrin<B + 16, N - 16>(x, c), x.p4, estrin<B, 16>(x, c));
+  }
+}
+
+/// p(x) = c[0] + c[1] x + ... in Estrin's form.
 template <int N>
 VINCI_INLINE Vec polynomial(Vec x, const double (&c)[N]) {
-  Vec t[(N + 1) / 2];
-#pragma GCC unroll 32
-  for (int k = 0; k < N / 2; ++k) t[k] = fma(Vec(c[2 * k + 1]), x, Vec(c[2 * k]));
-  if (N % 2) t[N / 2] = Vec(c[N - 1]);
-  Vec power = x * x;
-#pragma GCC unroll 8
-  for (int n = (N + 1) / 2; n > 1; n = (n + 1) / 2) {
-#pragma GCC unroll 32
-    for (int k = 0; k < n / 2; ++k) t[k] = fma(t[2 * k + 1], power, t[2 * k]);
-    if (n % 2) t[n / 2] = t[n - 1];
-    power = power * power;
-  }
-  return t[0];
+  Powers powers;
+  powers.p0 = x;
+  powers.p1 = x * x;
+  powers.p2 = powers.p1 * powers.p1;
+  powers.p3 = powers.p2 * powers.p2;
+  powers.p4 = powers.p3 * powers.p3;
+  return estrin<0, N>(powers, c);
 }
 
 /// Sum of the eight elements, as ((0+4)+(2+6)) + ((1+5)+(3+7)) on every target.
