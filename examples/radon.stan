@@ -26,7 +26,7 @@ model {
   intercept ~ normal(0, 5);
   on_first_floor ~ normal(0, 2);
   per_uranium ~ normal(0, 2);
-  sigma_county ~ normal(0, 1);
+  sigma_county ~ gamma(2, 4);  // away from zero: Chung et al. (2013)
   sigma ~ normal(0, 1);
   z ~ std_normal();
   log_radon ~ normal(intercept + on_first_floor * first_floor + per_uranium * log_uranium

@@ -18,7 +18,7 @@ namespace vinci {
 struct FitOptions {
   std::uint64_t seed = 1;  ///< same seed: same bits, whatever the number of threads
   int threads = 0;         ///< 0: as many as the machine has
-  std::int64_t draws = 4000;
+  std::int64_t draws = 1000;
   std::string method =
       "auto";  ///< auto, pathfinder, bam, natural-gradient, mean-field, advi, laplace
   std::string family = "auto";    ///< auto, mean-field, full-rank

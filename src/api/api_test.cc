@@ -182,7 +182,10 @@ TEST(Fit, DrawsByName) {
     mean += first[i] / 300;
     EXPECT_NEAR(evaluate(model, {b[2 * i], b[2 * i + 1], std::log(s[i])})[0], log_p[i], 1e-9);
   }
-  EXPECT_NEAR(result.summary("b[1]").mean, mean, 1e-12);
+  // Parameters are summarised from more draws than are handed out, generated quantities from these.
+  const auto b1 = result.summary("b[1]");
+  EXPECT_NEAR(b1.mean, mean, 4 * b1.sd / std::sqrt(300.0));
+  EXPECT_NEAR(result.summary("twice[1]").mean, 2 * mean, 1e-12);
   EXPECT_EQ(result.summaries().size(), 6);
   EXPECT_THROW(draws["b"], Error);
   EXPECT_THROW(draws.variable("b[1]"), Error);

@@ -24,6 +24,8 @@ namespace {
 constexpr Index kQuantityDraws = 2048;
 constexpr uint32_t kQuantityStream = 0x6b686174;
 
+constexpr Index kSummaryDraws = 4000;
+
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
@@ -105,6 +107,55 @@ std::vector<double> quantity_khats(const LogDensity& density, const model::Model
     khats.push_back(diagnose::weighted_estimate(psis, column).khat);
   }
   return khats;
+}
+
+/// Draws from which parameters are summarised: more than are handed out, since they cost little without generated
+/// quantities, within memory for 16 million numbers.
+Index num_summary_draws(const LogDensity& density, const model::Model* model, Index wanted) {
+  const auto width = density.dim() + static_cast<Index>(model != nullptr ? model->num_constrained() : 0);
+  return std::max(wanted, std::min(kSummaryDraws, Index{16'000'000} / std::max<Index>(width, 1)));
+}
+
+/// Summary of parameters and transformed parameters from all draws of the result.
+std::vector<draws::ParameterSummary> summarise_parameters(const model::Model* model,
+                                                          const infer::FitResult& result) {
+  if (result.num_draws == 0) return {};
+  draws::Draws all;
+  if (model == nullptr) {
+    all.add_variable("x", {result.dim});
+  } else {
+    for (const model::VariableInfo& v : model->variables()) {
+      if (v.block != model::VariableInfo::Block::kGeneratedQuantities) all.add_variable(v.name, v.dims, v.columns);
+    }
+  }
+  const auto count = static_cast<size_t>(result.num_draws);
+  all.resize(count);
+  const std::vector<double> values =
+      model != nullptr ? constrain_draws(*model, result.draws, result.num_draws) : result.draws;
+  const size_t width = all.num_columns();
+  for (size_t i = 0; i < count; ++i) {
+    std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(i * width), width, all.row(i).begin());
+  }
+  return draws::summarise(all);
+}
+
+/// Keeps `count` of the draws, evenly spaced: resampled draws are ordered by their origin.
+void thin_draws(infer::FitResult& result, Index count) {
+  if (result.num_draws <= count) return;
+  const auto dim = static_cast<size_t>(result.dim);
+  for (Index i = 0; i < count; ++i) {
+    const auto from = static_cast<size_t>(i * result.num_draws / count);
+    const auto to = static_cast<size_t>(i);
+    std::copy_n(result.draws.begin() + static_cast<std::ptrdiff_t>(from * dim), dim,
+                result.draws.begin() + static_cast<std::ptrdiff_t>(to * dim));
+    result.log_density[to] = result.log_density[from];
+    result.log_q[to] = result.log_q[from];
+  }
+  const auto kept = static_cast<size_t>(count);
+  result.num_draws = count;
+  result.draws.resize(kept * dim);
+  result.log_density.resize(kept);
+  result.log_q.resize(kept);
 }
 
 void fill_draws(const model::Model* model, const infer::FitOptions& options, const Context& context,
@@ -228,7 +279,11 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   // The model counts from its making on, this fit from here.
   const std::vector<model::Rejection> before =
       model != nullptr ? model->rejections() : std::vector<model::Rejection>();
-  outcome.result = infer::fit(density, options, context);
+  infer::FitOptions inner = options;
+  inner.draws = num_summary_draws(density, model, options.draws);
+  outcome.result = infer::fit(density, inner, context);
+  const std::vector<draws::ParameterSummary> summary = summarise_parameters(model, outcome.result);
+  thin_draws(outcome.result, options.draws);
   const infer::FitResult& result = outcome.result;
 
   record.version = kVersion;
@@ -282,6 +337,7 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   }
   if (result.num_draws > 0) {
     record.parameters = draws::summarise(outcome.draws);
+    std::copy(summary.begin(), summary.end(), record.parameters.begin());
     const std::vector<double> khats = quantity_khats(density, model, result, options.seed);
     for (size_t k = 0; k < khats.size() && k < record.parameters.size(); ++k) {
       record.parameters[k].khat = khats[k];

@@ -128,6 +128,7 @@ int FitCommand::run() {
 
 void add_fit(CLI::App& app, int& status) {
   auto command = std::make_shared<FitCommand>();
+  command->fit.draws = 1000;
   CLI::App* fit = app.add_subcommand("fit", "fit a program to data: draws, summary, verdict");
   add_program_options(*fit, command->program);
   add_data_options(*fit, command->data);

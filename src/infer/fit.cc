@@ -279,7 +279,7 @@ class Fit {
   /// Richer families, cheapest first, until k-hat is good. Each is kept only if k-hat falls by
   /// 0.05.
   void escalate(Candidate& candidate, Judgement& j) {
-    constexpr double kGoodKhat = 0.5, kWorthwhile = 0.05;
+    constexpr double kGoodKhat = 0.5, kReliableKhat = 0.65, kWorthwhile = 0.05;
     const auto consider = [&](const FamilyPtr& q, uint32_t stream, const char* name) {
       Judgement next = judge(*q, stream);
       stage(name, next.elbo.value);
@@ -290,7 +290,8 @@ class Fit {
     };
     if (j.khat() <= kGoodKhat || objective_.should_stop()) return;
     consider(widen(candidate.normals, candidate.weights), stream::kSecondJudge, "wider tails");
-    if (j.khat() <= kGoodKhat || objective_.should_stop() || dim() > kMaxMixtureDim) return;
+    // A mixture costs more than all before it and is never more than usable: not where importance weights will do.
+    if (j.khat() <= kReliableKhat || objective_.should_stop() || dim() > kMaxMixtureDim) return;
     AdaptiveMixtureOptions o;
     const AdaptiveMixtureResult r = adapt_mixture(objective_, candidate.normals.front(), j, o,
                                                   options_.seed, stream::kEscalation);

@@ -213,6 +213,10 @@ std::vector<int64_t> selected_dims(const std::vector<int64_t>& dims, size_t firs
 
 Value gather(const Value& root, const std::vector<int64_t>& offsets, std::vector<int64_t> dims,
              const Type& type) {
+  // One tuple is a value of its own, not an array of one.
+  if (root.type.base == BaseType::kTuple && type.array_depth == 0) {
+    return root.members[static_cast<size_t>(offsets[0])];
+  }
   Value out;
   out.type = type;
   out.dims = std::move(dims);

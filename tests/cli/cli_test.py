@@ -128,7 +128,7 @@ class Fit(VinciTest):
     def test_report_has_what_a_person_needs(self):
         done = self.expect(0, "fit", EXAMPLES / "eight_schools.stan", EXAMPLES / "eight_schools.json")
         for part in ("eight_schools", "10 unconstrained parameters", "density evaluations", "mean", "95%", "khat", "tau",
-                     "ELBO", "log evidence", "k-hat", "verdict: ", "draws: eight_schools.csv (4000)",
+                     "ELBO", "log evidence", "k-hat", "verdict: ", "draws: eight_schools.csv (1000)",
                      "record: eight_schools.fit.json"):
             self.assertIn(part, done.out)
         self.assertNotIn("\x1b", done.out + done.err)  # piped output is plain
