@@ -121,7 +121,8 @@ class Fit(VinciTest):
                 at = names.index(own[0])
                 mean = sum(row[at] for row in rows) / len(rows)
                 first = next(iter(record["parameters"].values()))
-                self.assertAlmostEqual(mean, first["mean"], delta=1e-6 * max(1, abs(mean)))
+                # The record summarises more draws than are handed out.
+                self.assertAlmostEqual(mean, first["mean"], delta=4 * first["sd"] / 1000**0.5)
                 saved = json.loads((self.folder / f"{program.stem}.fit.json").read_text())
                 self.assertEqual(saved, record)
 
