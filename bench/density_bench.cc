@@ -1,18 +1,19 @@
-// Speed of the density engine: nanoseconds per gradient of one lane, for every posterior of a folder, beside what Stan
-// takes on one thread. The values are checked against the golden ones first: a wrong fast result fails.
+// Speed of the density engine: nanoseconds per gradient of one lane, for every posterior of a
+// folder, beside what Stan takes on one thread. The values are checked against the golden ones
+// first: a wrong fast result fails.
 //
 //     vinci_density_bench PROGRAMS POSTERIORS [NAME...]
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <thread>
 #include <vector>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "api/session.h"
 #include "source/render.h"
@@ -30,8 +31,10 @@ double number(const nlohmann::json& j) {
   return j.is_number() ? j.get<double>() : std::numeric_limits<double>::quiet_NaN();
 }
 
-/// Median over repetitions of the time per lane of one evaluation of `lanes` lanes on each of `threads` threads.
-double nanoseconds_per_lane(const vinci::model::Model& model, const std::vector<double>& theta, Index lanes, int threads) {
+/// Median over repetitions of the time per lane of one evaluation of `lanes` lanes on each of
+/// `threads` threads.
+double nanoseconds_per_lane(const vinci::model::Model& model, const std::vector<double>& theta,
+                            Index lanes, int threads) {
   const Index dim = model.dim();
   const auto run = [&](int repetitions, double* elapsed) {
     std::vector<double> points(static_cast<size_t>(dim * lanes));
@@ -46,7 +49,8 @@ double nanoseconds_per_lane(const vinci::model::Model& model, const std::vector<
     std::vector<double> gradient(points.size() + 1);
     const auto start = Clock::now();
     for (int r = 0; r < repetitions; ++r) {
-      model.evaluate({points.data(), dim, lanes, lanes}, value, {gradient.data(), dim, lanes, lanes});
+      model.evaluate({points.data(), dim, lanes, lanes}, value,
+                     {gradient.data(), dim, lanes, lanes});
     }
     *elapsed = seconds_since(start);
   };
@@ -60,7 +64,8 @@ double nanoseconds_per_lane(const vinci::model::Model& model, const std::vector<
     const auto start = Clock::now();
     {
       std::vector<std::jthread> workers;
-      for (int t = 1; t < threads; ++t) workers.emplace_back(run, repetitions, &elapsed[static_cast<size_t>(t)]);
+      for (int t = 1; t < threads; ++t)
+        workers.emplace_back(run, repetitions, &elapsed[static_cast<size_t>(t)]);
       run(repetitions, &elapsed[0]);
     }
     const double total = threads == 1 ? elapsed[0] : seconds_since(start);
@@ -86,18 +91,21 @@ int main(int argc, char** argv) {
   std::vector<fs::path> folders;
   for (const auto& entry : fs::directory_iterator(argv[2])) {
     const std::string name = entry.path().filename();
-    const bool wanted = argc == 3 || std::any_of(argv + 3, argv + argc, [&](const char* a) { return name.find(a) != std::string::npos; });
+    const bool wanted = argc == 3 || std::any_of(argv + 3, argv + argc, [&](const char* a) {
+                          return name.find(a) != std::string::npos;
+                        });
     if (wanted && fs::exists(entry.path() / "golden.json")) folders.push_back(entry.path());
   }
   std::sort(folders.begin(), folders.end());
-  fmt::print("{:<58}{:>7}{:>10}{:>11}{:>11}{:>11}{:>11}{:>11}{:>8}\n", "posterior", "D", "build ms", "stan ns", "64 lanes",
-             "8 lanes", "1 lane", "64, 2 thr", "ratio");
+  fmt::print("{:<58}{:>7}{:>10}{:>11}{:>11}{:>11}{:>11}{:>11}{:>8}\n", "posterior", "D", "build ms",
+             "stan ns", "64 lanes", "8 lanes", "1 lane", "64, 2 thr", "ratio");
   std::vector<Row> rows;
   int wrong = 0;
   for (const fs::path& folder : folders) {
     const std::string name = folder.filename();
     const nlohmann::json golden = nlohmann::json::parse(std::ifstream(folder / "golden.json"));
-    const std::string program = std::string(argv[1]) + "/" + golden["program"].get<std::string>() + ".stan";
+    const std::string program =
+        std::string(argv[1]) + "/" + golden["program"].get<std::string>() + ".stan";
     vinci::source::SourceMap sources;
     vinci::source::DiagnosticSink sink;
     const auto start = Clock::now();
@@ -117,8 +125,10 @@ int main(int argc, char** argv) {
     // Correctness, and the last finite point: those of the posterior's mass come last.
     std::vector<double> theta(static_cast<size_t>(model->dim()), 0.0);
     double worst = 0;
-    // Solutions of differential equations are golden to their own tolerance only, at points of the posterior.
-    const bool is_ode = name.find("lotka") != std::string::npos || name.find("soil") != std::string::npos;
+    // Solutions of differential equations are golden to their own tolerance only, at points of the
+    // posterior.
+    const bool is_ode =
+        name.find("lotka") != std::string::npos || name.find("soil") != std::string::npos;
     for (const auto& point : golden["points"]) {
       if (is_ode && point["source"] == "random") continue;
       const double expected = number(point["lp"]);
@@ -126,7 +136,8 @@ int main(int argc, char** argv) {
       for (const auto& x : point["theta_unc"]) at.push_back(number(x));
       std::vector<double> value(1);
       std::vector<double> gradient(at.size() + 1);
-      model->evaluate({at.data(), model->dim(), 1, 1}, value, {gradient.data(), model->dim(), 1, 1});
+      model->evaluate({at.data(), model->dim(), 1, 1}, value,
+                      {gradient.data(), model->dim(), 1, 1});
       if (!std::isfinite(expected)) continue;
       worst = std::max(worst, std::abs(value[0] - expected) / std::max(1.0, std::abs(expected)));
       theta = at;
@@ -139,8 +150,9 @@ int main(int argc, char** argv) {
     const double stan = golden["stan_grad_ns"].get<double>();
     const double wide = nanoseconds_per_lane(*model, theta, 64, 1);
     rows.push_back({name, stan / wide});
-    fmt::print("{:<58}{:>7}{:>10.2f}{:>11.1f}{:>11.1f}{:>11.1f}{:>11.1f}{:>11.1f}{:>8.1f}\n", name, model->dim(), build_ms, stan,
-               wide, nanoseconds_per_lane(*model, theta, 8, 1), nanoseconds_per_lane(*model, theta, 1, 1),
+    fmt::print("{:<58}{:>7}{:>10.2f}{:>11.1f}{:>11.1f}{:>11.1f}{:>11.1f}{:>11.1f}{:>8.1f}\n", name,
+               model->dim(), build_ms, stan, wide, nanoseconds_per_lane(*model, theta, 8, 1),
+               nanoseconds_per_lane(*model, theta, 1, 1),
                nanoseconds_per_lane(*model, theta, 64, 2), stan / wide);
     std::fflush(stdout);
   }
@@ -151,8 +163,11 @@ int main(int argc, char** argv) {
     if (row.ratio < least.ratio) least = row;
   }
   if (!rows.empty()) {
-    fmt::print("\n{} posteriors, {} wrong or missing; Stan / vinci at 64 lanes, 1 thread: geometric mean {:.1f}, least {:.1f} ({})\n",
-               rows.size(), wrong, std::exp(log_sum / static_cast<double>(rows.size())), least.ratio, least.name);
+    fmt::print(
+        "\n{} posteriors, {} wrong or missing; Stan / vinci at 64 lanes, 1 thread: geometric mean "
+        "{:.1f}, least {:.1f} ({})\n",
+        rows.size(), wrong, std::exp(log_sum / static_cast<double>(rows.size())), least.ratio,
+        least.name);
   }
   return wrong == 0 ? 0 : 1;
 }

@@ -1,4 +1,5 @@
-// What a long computation shares with whoever started it: a cancel flag, a progress listener, a log.
+// What a long computation shares with whoever started it: a cancel flag, a progress listener, a
+// log.
 #pragma once
 
 #include <atomic>
@@ -9,7 +10,8 @@
 
 namespace vinci {
 
-/// A moment of a long run. `fraction` is the share of the stage that is done, in [0, 1], NaN if unknown.
+/// A moment of a long run. `fraction` is the share of the stage that is done, in [0, 1], NaN if
+/// unknown.
 struct Progress {
   std::string stage;
   double fraction = 0;
@@ -19,7 +21,8 @@ struct Progress {
 };
 
 struct Context {
-  /// Set by a signal handler or another thread; computations return what they have at the next step.
+  /// Set by a signal handler or another thread; computations return what they have at the next
+  /// step.
   std::atomic<bool>* cancel = nullptr;
   std::function<void(const Progress&)> on_progress;
   std::function<void(std::string_view)> on_log;

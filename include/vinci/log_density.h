@@ -25,8 +25,8 @@ using MutableLaneMatrix = LaneMatrixOf<double>;
 
 /// A log density on R^D, evaluated for a batch of points at once (a lane is one point).
 /// Laws: (1) the value at a lane does not depend on the other lanes, nor on the number of threads;
-/// (2) a lane whose density is not finite, or which the density rejects, gets value -inf and gradient 0;
-/// (3) `evaluate` may be called from several threads at once.
+/// (2) a lane whose density is not finite, or which the density rejects, gets value -inf and
+/// gradient 0; (3) `evaluate` may be called from several threads at once.
 class LogDensity {
  public:
   virtual ~LogDensity() = default;

@@ -1,11 +1,11 @@
 #include "api/session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <ctime>
-
-#include <fmt/format.h>
 
 #include "data/csv.h"
 #include "data/json.h"
@@ -20,7 +20,8 @@ namespace vinci::api {
 
 namespace {
 
-/// Fresh draws of q by which single quantities are judged; their stream is apart from those of the fit.
+/// Fresh draws of q by which single quantities are judged; their stream is apart from those of the
+/// fit.
 constexpr Index kQuantityDraws = 2048;
 constexpr uint32_t kQuantityStream = 0x6b686174;
 
@@ -60,7 +61,8 @@ std::vector<double> constrain_draws(const model::Model& model, std::span<const d
     const Index used = std::min(kBlock, count - first);
     for (Index l = 0; l < used; ++l) {
       for (Index d = 0; d < dim; ++d) {
-        points[static_cast<size_t>(d * kBlock + l)] = draws[static_cast<size_t>((first + l) * dim + d)];
+        points[static_cast<size_t>(d * kBlock + l)] =
+            draws[static_cast<size_t>((first + l) * dim + d)];
       }
     }
     model.constrain({points.data(), dim, used, kBlock}, {values.data(), outputs, used, kBlock});
@@ -74,8 +76,8 @@ std::vector<double> constrain_draws(const model::Model& model, std::span<const d
   return result;
 }
 
-/// k-hat of each constrained quantity, from fresh draws of q: the worst tail of the weights and of the quantity under
-/// them. Empty where there is no approximation.
+/// k-hat of each constrained quantity, from fresh draws of q: the worst tail of the weights and of
+/// the quantity under them. Empty where there is no approximation.
 std::vector<double> quantity_khats(const LogDensity& density, const model::Model* model,
                                    const infer::FitResult& result, uint64_t seed) {
   if (!result.approximation || result.dim == 0) return {};
@@ -88,11 +90,13 @@ std::vector<double> quantity_khats(const LogDensity& density, const model::Model
   std::vector<double> log_p(kBlock);
   for (Index first = 0; first < kQuantityDraws; first += kBlock) {
     const MutableLaneMatrix block{points.data(), dim, kBlock, kBlock};
-    result.approximation->draw({seed, kQuantityStream}, 0, static_cast<uint32_t>(first), block, log_q);
+    result.approximation->draw({seed, kQuantityStream}, 0, static_cast<uint32_t>(first), block,
+                               log_q);
     density.evaluate({points.data(), dim, kBlock, kBlock}, log_p, {nullptr, 0, 0, 0});
     for (Index l = 0; l < kBlock; ++l) {
       log_ratio.push_back(log_p[static_cast<size_t>(l)] - log_q[static_cast<size_t>(l)]);
-      for (Index d = 0; d < dim; ++d) draws[static_cast<size_t>((first + l) * dim + d)] = block(d, l);
+      for (Index d = 0; d < dim; ++d)
+        draws[static_cast<size_t>((first + l) * dim + d)] = block(d, l);
     }
   }
   const diagnose::Psis psis = diagnose::smooth_importance_weights(log_ratio);
@@ -109,10 +113,11 @@ std::vector<double> quantity_khats(const LogDensity& density, const model::Model
   return khats;
 }
 
-/// Draws from which parameters are summarised: more than are handed out, since they cost little without generated
-/// quantities, within memory for 16 million numbers.
+/// Draws from which parameters are summarised: more than are handed out, since they cost little
+/// without generated quantities, within memory for 16 million numbers.
 Index num_summary_draws(const LogDensity& density, const model::Model* model, Index wanted) {
-  const auto width = density.dim() + static_cast<Index>(model != nullptr ? model->num_constrained() : 0);
+  const auto width =
+      density.dim() + static_cast<Index>(model != nullptr ? model->num_constrained() : 0);
   return std::max(wanted, std::min(kSummaryDraws, Index{16'000'000} / std::max<Index>(width, 1)));
 }
 
@@ -125,7 +130,8 @@ std::vector<draws::ParameterSummary> summarise_parameters(const model::Model* mo
     all.add_variable("x", {result.dim});
   } else {
     for (const model::VariableInfo& v : model->variables()) {
-      if (v.block != model::VariableInfo::Block::kGeneratedQuantities) all.add_variable(v.name, v.dims, v.columns);
+      if (v.block != model::VariableInfo::Block::kGeneratedQuantities)
+        all.add_variable(v.name, v.dims, v.columns);
     }
   }
   const auto count = static_cast<size_t>(result.num_draws);
@@ -171,14 +177,15 @@ void fill_draws(const model::Model* model, const infer::FitOptions& options, con
                   out.row(i).begin());
     }
   } else {
-    for (const model::VariableInfo& v : model->variables()) out.add_variable(v.name, v.dims, v.columns);
+    for (const model::VariableInfo& v : model->variables())
+      out.add_variable(v.name, v.dims, v.columns);
     out.resize(count);
     const std::vector<double> constrained = constrain_draws(*model, result.draws, result.num_draws);
     const auto width = static_cast<size_t>(model->num_constrained());
     const auto extra = static_cast<size_t>(model->num_generated());
     std::vector<double> generated(count * extra);
-    // After an interrupted fit the draws that there are get their generated quantities all the same; an interrupt that
-    // comes during this stage ends it.
+    // After an interrupted fit the draws that there are get their generated quantities all the
+    // same; an interrupt that comes during this stage ends it.
     Context generating = context;
     if (context.cancelled()) generating.cancel = nullptr;
     const auto failures = model->generate(constrained, generated, result.num_draws, options.seed,
@@ -186,7 +193,8 @@ void fill_draws(const model::Model* model, const infer::FitOptions& options, con
     if (generating.cancelled()) {
       outcome.record.interrupted = true;
       outcome.record.reasons.push_back(
-          "The run was interrupted in the generated quantities; they are NaN in the draws that were left.");
+          "The run was interrupted in the generated quantities; they are NaN in the draws that "
+          "were left.");
     }
     for (size_t i = 0; i < count; ++i) {
       const auto row = out.row(i);
@@ -222,7 +230,8 @@ bool read_data(const std::vector<std::string>& arguments, data::DataTable& table
   const int errors = sink.num_errors();
   for (const std::string& argument : arguments) {
     const size_t equals = argument.find('=');
-    if (equals == std::string::npos || !is_identifier(std::string_view(argument).substr(0, equals))) {
+    if (equals == std::string::npos ||
+        !is_identifier(std::string_view(argument).substr(0, equals))) {
       const source::FileId file = sources.add_from_path(argument, source::kMaxDataBytes, sink);
       if (!file.valid()) continue;
       const data::DataTable values = data::read_json(file, sources, sink);
@@ -242,9 +251,10 @@ bool read_data(const std::vector<std::string>& arguments, data::DataTable& table
       path.resize(colon);
     }
     if (!ends_with(path, ".csv")) {
-      sink.error(source::DiagnosticKind::kOption, {},
-                 fmt::format("`--data {}`: expected a file name that ends in .npy or .csv, or .csv:COLUMN",
-                             argument));
+      sink.error(
+          source::DiagnosticKind::kOption, {},
+          fmt::format("`--data {}`: expected a file name that ends in .npy or .csv, or .csv:COLUMN",
+                      argument));
       continue;
     }
     const std::string wanted[] = {column};
@@ -306,8 +316,9 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   record.method = infer::to_string(options.method);
   record.family = result.family;
   for (const infer::Stage& stage : result.stages) {
-    record.stages.push_back({stage.name, std::isfinite(stage.elbo) ? fmt::format("ELBO {:.6g}", stage.elbo) : "",
-                             stage.evaluations, stage.seconds});
+    record.stages.push_back(
+        {stage.name, std::isfinite(stage.elbo) ? fmt::format("ELBO {:.6g}", stage.elbo) : "",
+         stage.evaluations, stage.seconds});
   }
   record.elbo = result.elbo.value;
   record.elbo_se = result.elbo.error;
@@ -328,11 +339,15 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
       for (const model::Rejection& b : before) {
         if (b.span == r.span && b.message == r.message) r.count -= b.count;
       }
-      // A share of rejected points is normal while a method searches; only a large one is worth a word.
-      if (r.count <= 0 || static_cast<double>(r.count) < 0.01 * static_cast<double>(result.evaluations)) continue;
+      // A share of rejected points is normal while a method searches; only a large one is worth a
+      // word.
+      if (r.count <= 0 ||
+          static_cast<double>(r.count) < 0.01 * static_cast<double>(result.evaluations))
+        continue;
       const std::string where = sources != nullptr ? sources->describe(r.span) : std::string();
-      record.reasons.push_back(fmt::format("{}{}{} at {} of {} points.", where, where.empty() ? "" : ": ",
-                                           r.message, r.count, result.evaluations));
+      record.reasons.push_back(fmt::format("{}{}{} at {} of {} points.", where,
+                                           where.empty() ? "" : ": ", r.message, r.count,
+                                           result.evaluations));
     }
   }
   if (result.num_draws > 0) {

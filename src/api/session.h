@@ -1,4 +1,5 @@
-// What the command line and the public C++ interface share: from files to a model, from a fit to draws and a record.
+// What the command line and the public C++ interface share: from files to a model, from a fit to
+// draws and a record.
 #pragma once
 
 #include <memory>
@@ -23,20 +24,20 @@ using TypedProgramPtr = std::shared_ptr<const check::TypedProgram>;
 TypedProgramPtr compile(source::FileId file, const std::vector<std::string>& include_paths,
                         source::SourceMap& sources, source::DiagnosticSink& sink);
 
-/// Values for the data block: JSON files, and `name=file.npy`, `name=file.csv` (the column `name`, or `file.csv:column`).
-/// Later values replace earlier ones. False where a file could not be read.
+/// Values for the data block: JSON files, and `name=file.npy`, `name=file.csv` (the column `name`,
+/// or `file.csv:column`). Later values replace earlier ones. False where a file could not be read.
 bool read_data(const std::vector<std::string>& arguments, data::DataTable& table,
                source::SourceMap& sources, source::DiagnosticSink& sink);
 
 /// The outcome of a fit in the user's terms.
 struct Outcome {
   infer::FitResult result;
-  draws::Draws draws;         // constrained, with generated quantities
-  draws::RunRecord record;    // without names of files
+  draws::Draws draws;       // constrained, with generated quantities
+  draws::RunRecord record;  // without names of files
 };
 
-/// Fits, constrains the draws, runs generated quantities, summarises. `model` is null for densities that are no
-/// programs: their parameters are x.1, x.2, ….
+/// Fits, constrains the draws, runs generated quantities, summarises. `model` is null for densities
+/// that are no programs: their parameters are x.1, x.2, ….
 Outcome fit(const LogDensity& density, const model::Model* model, const infer::FitOptions& options,
             const source::SourceMap* sources, const Context& context);
 

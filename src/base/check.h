@@ -1,4 +1,5 @@
-// Invariants of vinci's own code. A CHECK that fails is a defect of vinci, never of the user's input.
+// Invariants of vinci's own code. A CHECK that fails is a defect of vinci, never of the user's
+// input.
 #pragma once
 
 #include <cstdio>
@@ -7,7 +8,8 @@
 namespace vinci::base {
 
 [[noreturn]] inline void check_failed(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "vinci: broken invariant `%s` at %s:%d; this is a defect, please report it\n",
+  std::fprintf(stderr,
+               "vinci: broken invariant `%s` at %s:%d; this is a defect, please report it\n",
                condition, file, line);
   std::abort();
 }

@@ -14,7 +14,9 @@ void add_program_options(CLI::App& command, ProgramOptions& options, bool with_p
   if (with_program) {
     command.add_option("program", options.program, "Stan program")->required()->type_name("FILE");
   }
-  command.add_option("-I,--include", options.include_paths, "directory searched for #include, repeatable")
+  command
+      .add_option("-I,--include", options.include_paths,
+                  "directory searched for #include, repeatable")
       ->type_name("DIR");
   command.add_option("--diagnostics", options.diagnostics, "how errors and warnings are printed")
       ->check(CLI::IsMember({"text", "json"}))

@@ -1,11 +1,11 @@
-// The subcommands of `vinci`. Each file of this folder adds one to the application; its callback returns the exit status
-// through `status`: 0 done, 1 input/output failure, 2 wrong program, data or option, 3 a fit whose verdict is bad.
+// The subcommands of `vinci`. Each file of this folder adds one to the application; its callback
+// returns the exit status through `status`: 0 done, 1 input/output failure, 2 wrong program, data
+// or option, 3 a fit whose verdict is bad.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "api/session.h"
 #include "source/diagnostic.h"
@@ -45,7 +45,7 @@ struct Run {
 
 /// Data options shared by fit, eval and compile.
 struct DataOptions {
-  std::string file;                // positional
+  std::string file;                 // positional
   std::vector<std::string> values;  // --data
   std::vector<std::string> all() const;
 };

@@ -1,8 +1,8 @@
 // vinci compile: what each stage makes of a program.
+#include <fmt/format.h>
+
 #include <chrono>
 #include <iostream>
-
-#include <fmt/format.h>
 
 #include "check/check.h"
 #include "cli/command.h"
@@ -25,7 +25,8 @@ struct CompileCommand {
 
 int CompileCommand::run() {
   Run run;
-  const source::FileId file = run.sources.add_from_path(program.program, source::kMaxProgramBytes, run.sink);
+  const source::FileId file =
+      run.sources.add_from_path(program.program, source::kMaxProgramBytes, run.sink);
   const auto finish = [&] {
     const bool failed = run.sink.has_errors();
     run.report(program);
@@ -66,13 +67,15 @@ int CompileCommand::run() {
   } else if (dump == "plan") {
     std::cout << model->plan().dump();
   } else {
-    fmt::print("{}: {} unconstrained parameters, {} terms in {} plates, {} instructions\n", program.program,
-               model->dim(), model->num_terms(), model->num_plates(), model->plan().num_instructions());
+    fmt::print("{}: {} unconstrained parameters, {} terms in {} plates, {} instructions\n",
+               program.program, model->dim(), model->num_terms(), model->num_plates(),
+               model->plan().num_instructions());
     fmt::print("{:<32}{:>10.3f} ms\n", "parse and check", 1e3 * front.count());
-    for (const auto& stage : model->stages()) fmt::print("{:<32}{:>10.3f} ms\n", stage.name, 1e3 * stage.seconds);
+    for (const auto& stage : model->stages())
+      fmt::print("{:<32}{:>10.3f} ms\n", stage.name, 1e3 * stage.seconds);
     for (const auto& pass : model->passes()) {
-      fmt::print("  {:<30}{:>10.3f} ms{:>10} nodes{:>9} terms\n", pass.name, 1e3 * pass.seconds, pass.live_nodes,
-                 pass.terms);
+      fmt::print("  {:<30}{:>10.3f} ms{:>10} nodes{:>9} terms\n", pass.name, 1e3 * pass.seconds,
+                 pass.live_nodes, pass.terms);
     }
   }
   return finish();
@@ -82,14 +85,17 @@ int CompileCommand::run() {
 
 void add_compile(CLI::App& app, int& status) {
   auto command = std::make_shared<CompileCommand>();
-  CLI::App* compile = app.add_subcommand("compile", "compile a program and show what the stages make of it");
+  CLI::App* compile =
+      app.add_subcommand("compile", "compile a program and show what the stages make of it");
   add_program_options(*compile, command->program);
   add_data_options(*compile, command->data);
-  compile->add_option("--dump", command->dump, "print a stage's product instead of a table of times")
+  compile
+      ->add_option("--dump", command->dump, "print a stage's product instead of a table of times")
       ->check(CLI::IsMember({"tokens", "ast", "typed", "graph", "plan"}));
   std::vector<std::string> names;
   for (const graph::Pass& pass : graph::all_passes()) names.emplace_back(pass.name);
-  compile->add_option("--disable", command->disabled, "passes to leave out, repeatable")->check(CLI::IsMember(names));
+  compile->add_option("--disable", command->disabled, "passes to leave out, repeatable")
+      ->check(CLI::IsMember(names));
   compile->callback([command, &status] { status = command->run(); });
 }
 

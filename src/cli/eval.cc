@@ -1,14 +1,14 @@
 // vinci eval: the log density, its gradient and the constrained values at given points.
+#include <fmt/format.h>
+
 #include <cmath>
 #include <fstream>
 #include <iostream>
 #include <limits>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
 #include "cli/command.h"
+#include "vinci/error.h"
 
 namespace vinci::cli {
 
@@ -39,7 +39,8 @@ std::vector<std::vector<double>> read_points(const std::string& path, Index dim)
   std::ifstream file(path);
   if (!file) throw Error(Error::Kind::kInput, fmt::format("The file {} cannot be read.", path));
   const nlohmann::json json = nlohmann::json::parse(file, nullptr, false);
-  if (json.is_discarded() || !json.is_object() || !json.contains("points") || !json["points"].is_array()) {
+  if (json.is_discarded() || !json.is_object() || !json.contains("points") ||
+      !json["points"].is_array()) {
     throw Error(Error::Kind::kInput,
                 fmt::format("The file {} is not of the form {{\"points\": [[...], ...]}}.", path));
   }
@@ -47,13 +48,15 @@ std::vector<std::vector<double>> read_points(const std::string& path, Index dim)
   for (const auto& row : json["points"]) {
     const std::string where = fmt::format("Point {} of {}", points.size() + 1, path);
     if (!row.is_array() || static_cast<Index>(row.size()) != dim) {
-      throw Error(Error::Kind::kInput, fmt::format("{} has {} numbers; the model has {} unconstrained parameters.",
-                                                   where, row.size(), dim));
+      throw Error(Error::Kind::kInput,
+                  fmt::format("{} has {} numbers; the model has {} unconstrained parameters.",
+                              where, row.size(), dim));
     }
     points.emplace_back();
     for (const auto& value : row) {
-      points.back().push_back(number_of(value, fmt::format("Number {} of point {} of {}", points.back().size() + 1,
-                                                           points.size(), path)));
+      points.back().push_back(
+          number_of(value, fmt::format("Number {} of point {} of {}", points.back().size() + 1,
+                                       points.size(), path)));
     }
   }
   return points;
@@ -118,7 +121,8 @@ int EvalCommand::run() {
     return text;
   };
   fmt::print(
-      "{{\"names\": [{}],\n \"log_density\": [{}],\n \"log_density_no_jacobian\": [{}],\n \"gradient\": {},\n "
+      "{{\"names\": [{}],\n \"log_density\": [{}],\n \"log_density_no_jacobian\": [{}],\n "
+      "\"gradient\": {},\n "
       "\"constrained\": {}}}\n",
       names, list(value), list(no_jacobian), show_lanes(gradient, static_cast<size_t>(dim), count),
       show_lanes(constrained, outputs, count));
@@ -129,7 +133,8 @@ int EvalCommand::run() {
 
 void add_eval(CLI::App& app, int& status) {
   auto command = std::make_shared<EvalCommand>();
-  CLI::App* eval = app.add_subcommand("eval", "log density, gradient and constrained values at points");
+  CLI::App* eval =
+      app.add_subcommand("eval", "log density, gradient and constrained values at points");
   add_program_options(*eval, command->program);
   add_data_options(*eval, command->data);
   eval->add_option("--points", command->points,

@@ -6,12 +6,12 @@
 #include <filesystem>
 #include <iostream>
 
-#include "base/error.h"
 #include "cli/command.h"
 #include "data/json.h"
 #include "draws/cmdstan_csv.h"
 #include "report/fit_report.h"
 #include "report/progress_bar.h"
+#include "vinci/error.h"
 
 namespace vinci::cli {
 
@@ -135,12 +135,14 @@ void add_fit(CLI::App& app, int& status) {
   fit->add_option("--method", command->method,
                   "auto, pathfinder, bam, natural-gradient, mean-field, advi, laplace")
       ->capture_default_str();
-  fit->add_option("--family", command->family, "auto, mean-field, full-rank")->capture_default_str();
+  fit->add_option("--family", command->family, "auto, mean-field, full-rank")
+      ->capture_default_str();
   fit->add_option("--draws", command->fit.draws, "draws to hand out")->capture_default_str();
   fit->add_option("--seed", command->fit.seed, "seed of all random numbers")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  fit->add_option("--threads", command->fit.threads, "threads; 0: all of the machine")->capture_default_str();
+  fit->add_option("--threads", command->fit.threads, "threads; 0: all of the machine")
+      ->capture_default_str();
   fit->add_option("--budget", command->budget, "seconds after which the best so far is returned")
       ->capture_default_str();
   fit->add_option("--evaluations", command->fit.budget_evaluations,

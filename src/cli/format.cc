@@ -51,13 +51,16 @@ struct FormatCommand {
 
 void add_format(CLI::App& app, int& status) {
   auto command = std::make_shared<FormatCommand>();
-  CLI::App* format = app.add_subcommand("format", "print programs in canonical layout and modern syntax");
+  CLI::App* format =
+      app.add_subcommand("format", "print programs in canonical layout and modern syntax");
   format->add_option("files", command->files, "Stan programs")->required()->type_name("FILE");
   format->add_flag("-i,--in-place", command->in_place, "write the files instead of printing them");
-  format->add_flag("--check", command->check_only, "only say which files would change (exit status 2)");
+  format->add_flag("--check", command->check_only,
+                   "only say which files would change (exit status 2)");
   add_program_options(*format, command->program, false);
   format->callback([command, &status] {
-    for (const std::string& file : command->files) status = std::max(status, command->run_one(file));
+    for (const std::string& file : command->files)
+      status = std::max(status, command->run_one(file));
   });
 }
 

@@ -1,9 +1,10 @@
 // vinci summary: the table of draws that vinci or CmdStan wrote.
+#include "draws/summary.h"
+
 #include <iostream>
 
 #include "cli/command.h"
 #include "draws/cmdstan_csv.h"
-#include "draws/summary.h"
 #include "report/fit_report.h"
 
 namespace vinci::cli {
@@ -15,7 +16,9 @@ void add_summary(CLI::App& app, int& status) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* summary = app.add_subcommand("summary", "summarise draws in CmdStan's CSV format");
-  summary->add_option("files", options->files, "files of one model; several are chains")->required()->type_name("FILE");
+  summary->add_option("files", options->files, "files of one model; several are chains")
+      ->required()
+      ->type_name("FILE");
   summary->add_flag("--all", options->all_rows, "print every element of every parameter");
   summary->callback([options, &status] {
     std::vector<draws::CmdstanFile> files;
@@ -23,9 +26,11 @@ void add_summary(CLI::App& app, int& status) {
     std::vector<const draws::Draws*> chains;
     for (const draws::CmdstanFile& file : files) {
       chains.push_back(&file.draws);
-      for (const std::string& warning : file.warnings) std::cerr << file.path << ": " << warning << '\n';
+      for (const std::string& warning : file.warnings)
+        std::cerr << file.path << ": " << warning << '\n';
     }
-    const auto rows = files.size() == 1 ? draws::summarise(files[0].draws) : draws::summarise_chains(chains);
+    const auto rows =
+        files.size() == 1 ? draws::summarise(files[0].draws) : draws::summarise_chains(chains);
     report::ReportOptions report;
     report.colour = has_colour(stdout);
     if (options->all_rows) report.max_elements = report.max_rows = 0;

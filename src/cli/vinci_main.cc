@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <exception>
 
-#include "base/error.h"
 #include "cli/command.h"
 #include "source/suggest.h"
+#include "vinci/error.h"
 #include "vinci/version.h"
 
 namespace {
@@ -30,8 +30,10 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("vinci ") + vinci::kVersion);
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
-  app.footer("exit status: 0 done (verdict good or usable), 1 input or output failed, 2 the program, the data or an\n"
-             "option is wrong, 3 the fit's verdict is bad. `vinci COMMAND --help` describes a command.");
+  app.footer(
+      "exit status: 0 done (verdict good or usable), 1 input or output failed, 2 the program, the "
+      "data or an\n"
+      "option is wrong, 3 the fit's verdict is bad. `vinci COMMAND --help` describes a command.");
   int status = kExitDone;
   add_fit(app, status);
   add_eval(app, status);
@@ -47,7 +49,8 @@ int main(int argc, char** argv) {
     return code == 0 ? kExitDone : kExitInput;
   } catch (const vinci::Error& error) {
     std::fprintf(stderr, "vinci: %s\n", error.what());
-    const bool is_input = error.kind() == vinci::Error::Kind::kUsage || error.kind() == vinci::Error::Kind::kInput;
+    const bool is_input =
+        error.kind() == vinci::Error::Kind::kUsage || error.kind() == vinci::Error::Kind::kInput;
     return is_input ? kExitInput : kExitIo;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "vinci: out of memory\n");

@@ -12,8 +12,8 @@
 #include <optional>
 #include <system_error>
 
-#include "base/error.h"
 #include "draws/atomic_file.h"
+#include "vinci/error.h"
 
 namespace vinci::draws {
 

@@ -18,11 +18,11 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "draws/atomic_file.h"
 #include "draws/cmdstan_csv.h"
 #include "draws/run_record.h"
 #include "draws/summary.h"
+#include "vinci/error.h"
 
 namespace vinci::draws {
 namespace {

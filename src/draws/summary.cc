@@ -8,7 +8,7 @@
 #include <numeric>
 #include <utility>
 
-#include "base/error.h"
+#include "vinci/error.h"
 
 namespace vinci::draws {
 

@@ -1,4 +1,5 @@
-// Running a plan: points in, global section forward, plates forward and backward tile by tile, global section backward.
+// Running a plan: points in, global section forward, plates forward and backward tile by tile,
+// global section backward.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -23,11 +24,13 @@ constexpr int kMaxTile = 256;
 
 }  // namespace
 
-// ---- memory ---------------------------------------------------------------------------------------------------
+// ---- memory
+// ---------------------------------------------------------------------------------------------------
 
 int ExecutionPlan::block_lanes(Index lanes) const {
   int block = static_cast<int>(std::min<Index>(kMaxLanes, (lanes + 7) / 8 * 8));
-  while (block > 16 && size_t{num_rows_} * 2 * sizeof(double) * static_cast<size_t>(block) > kRowBytes) {
+  while (block > 16 &&
+         size_t{num_rows_} * 2 * sizeof(double) * static_cast<size_t>(block) > kRowBytes) {
     block = std::max(16, block / 2 / 8 * 8);
   }
   return block;
@@ -61,7 +64,8 @@ void ExecutionPlan::release(std::unique_ptr<Workspace> workspace) const {
   idle_.push_back(std::move(workspace));
 }
 
-// ---- operands -------------------------------------------------------------------------------------------------
+// ---- operands
+// -------------------------------------------------------------------------------------------------
 
 RowArg ExecutionPlan::row_arg(const Slot& slot, const Workspace& w) const {
   const int64_t lanes = w.lanes;
@@ -163,7 +167,8 @@ AdjointArg shifted(AdjointArg a, int64_t first, int64_t lanes) {
 
 }  // namespace
 
-// ---- the global section ---------------------------------------------------------------------------------------
+// ---- the global section
+// ---------------------------------------------------------------------------------------
 
 void ExecutionPlan::load_points(LaneMatrix points, Index first, int used, Workspace& w) const {
   for (int d = 0; d < dim_; ++d) {
@@ -194,7 +199,8 @@ int64_t ExecutionPlan::region_tile(const Region& region, const Workspace& w) con
   if (region.last - region.first == 1) return count;
   // Values and adjoints of a result and of about one operand from outside for each instruction.
   const auto row_bytes = static_cast<size_t>(w.lanes) * sizeof(double);
-  const auto fitting = static_cast<int64_t>(kRegionBytes / (4 * row_bytes * (region.last - region.first)));
+  const auto fitting =
+      static_cast<int64_t>(kRegionBytes / (4 * row_bytes * (region.last - region.first)));
   return std::clamp<int64_t>(fitting, kMinTile, count);
 }
 
@@ -219,11 +225,14 @@ void ExecutionPlan::run_global_forward(Workspace& w, bool with_stash) const {
         call.in = w.row_args.data() + i.first_slot;
         if (first > 0) {
           w.tile_args.resize(static_cast<size_t>(i.arity));
-          for (int32_t a = 0; a < i.arity; ++a) w.tile_args[static_cast<size_t>(a)] = shifted(call.in[a], first, lanes);
+          for (int32_t a = 0; a < i.arity; ++a)
+            w.tile_args[static_cast<size_t>(a)] = shifted(call.in[a], first, lanes);
           call.in = w.tile_args.data();
         }
         call.out = w.value.data() + (i.out_row + first) * lanes;
-        call.stash = with_stash ? w.stash.data() + (i.stash_row + first * stash_rows(i.op, i.arity)) * lanes : nullptr;
+        call.stash =
+            with_stash ? w.stash.data() + (i.stash_row + first * stash_rows(i.op, i.arity)) * lanes
+                       : nullptr;
         table.forward[static_cast<int>(i.op)](call);
       }
     }
@@ -270,7 +279,8 @@ void ExecutionPlan::run_global_reverse(Workspace& w) const {
   }
 }
 
-// ---- plates ---------------------------------------------------------------------------------------------------
+// ---- plates
+// ---------------------------------------------------------------------------------------------------
 
 void ExecutionPlan::run_plate(const Plate& plate, Workspace& w, bool with_gradient) const {
   const KernelTable& table = kernels();
@@ -295,7 +305,8 @@ void ExecutionPlan::run_plate(const Plate& plate, Workspace& w, bool with_gradie
   const size_t rows_per_element = 2 * num_locals + plate.stash_rows;
   const auto fitting = static_cast<int64_t>(
       kTileBytes / (rows_per_element * static_cast<size_t>(lanes) * sizeof(double)));
-  const int64_t tile = std::min<int64_t>(std::clamp<int64_t>(fitting, kMinTile, kMaxTile), plate.count);
+  const int64_t tile =
+      std::min<int64_t>(std::clamp<int64_t>(fitting, kMinTile, kMaxTile), plate.count);
   w.tile.resize(rows_per_element * static_cast<size_t>(tile * lanes));
   const auto local_value = [&](uint32_t k) { return w.tile.data() + k * tile * lanes; };
   const auto local_adjoint = [&](uint32_t k) {
@@ -359,7 +370,8 @@ void ExecutionPlan::run_plate(const Plate& plate, Workspace& w, bool with_gradie
   }
 }
 
-// ---- evaluation -----------------------------------------------------------------------------------------------
+// ---- evaluation
+// -----------------------------------------------------------------------------------------------
 
 void ExecutionPlan::apply_guards(Workspace& w, int used) const {
   std::fill(w.inside.begin(), w.inside.end(), char{1});

@@ -1,12 +1,13 @@
-// From graph to plan: which nodes are private to one term, how nodes and terms group, where everything lies.
+// From graph to plan: which nodes are private to one term, how nodes and terms group, where
+// everything lies.
 #include "exec/plan.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <unordered_map>
-
-#include <fmt/format.h>
 
 #include "exec/workspace.h"
 #include "graph/passes/passes.h"
@@ -33,11 +34,11 @@ using KeyMap = std::unordered_map<std::vector<uint32_t>, uint32_t, KeyHash>;
 constexpr uint32_t kConstantCode = 0xfffffffe;
 constexpr uint32_t kRowCode = 0xffffffff;
 
-constexpr int32_t kMaxTreeDepth = 64;   // of private nodes below a term
-constexpr size_t kMinPlate = 4;         // smaller groups of terms stay global where their trees are large
+constexpr int32_t kMaxTreeDepth = 64;  // of private nodes below a term
+constexpr size_t kMinPlate = 4;  // smaller groups of terms stay global where their trees are large
 constexpr int32_t kMaxSmallTree = 4;
 constexpr size_t kMinWeightGroup = 24;
-constexpr int32_t kMinRegion = 64;      // elements
+constexpr int32_t kMinRegion = 64;  // elements
 
 }  // namespace
 
@@ -63,9 +64,8 @@ class PlanBuilder {
     }
     for (const graph::Scalar& s : options_.outputs) {
       plan_.outputs_.push_back(
-          s.is_constant()
-              ? ExecutionPlan::Output{true, s.constant(), 0}
-              : ExecutionPlan::Output{false, 0, row_[static_cast<size_t>(s.index())]});
+          s.is_constant() ? ExecutionPlan::Output{true, s.constant(), 0}
+                          : ExecutionPlan::Output{false, 0, row_[static_cast<size_t>(s.index())]});
     }
     plan_.rejections_.assign(plan_.guards_.size() + 1, 0);
   }
@@ -87,7 +87,8 @@ class PlanBuilder {
     return graph_.array_calls()[static_cast<size_t>(n.array)];
   }
 
-  /// A node is private where exactly one term needs it, through exactly one chain of uses: it lives in tiles only.
+  /// A node is private where exactly one term needs it, through exactly one chain of uses: it lives
+  /// in tiles only.
   void find_private() {
     const size_t n = live_.size();
     constexpr int32_t kNobody = -1;
@@ -127,8 +128,8 @@ class PlanBuilder {
     }
   }
 
-  /// Rows and instructions of the nodes outside of plates: by level, so that all operands come earlier, and within a
-  /// level by form.
+  /// Rows and instructions of the nodes outside of plates: by level, so that all operands come
+  /// earlier, and within a level by form.
   void place_global() {
     const size_t n = live_.size();
     row_.assign(n, 0);
@@ -150,14 +151,15 @@ class PlanBuilder {
       if (!live_[i] || private_[i]) continue;
       int32_t deepest = 0;
       const auto look = [&](Operand o) {
-        if (!o.is_constant()) deepest = std::max(deepest, level[static_cast<size_t>(o.node_index())]);
+        if (!o.is_constant())
+          deepest = std::max(deepest, level[static_cast<size_t>(o.node_index())]);
       };
       if (nd.op == Op::kElement) {
         for (Operand o : call_of(nd).inputs) look(o);
         level[i] = deepest + 1;
         if (nd.first_operand == 0) {
-          members.push_back({level[i], 0x80000000u + static_cast<uint32_t>(nd.array),
-                             static_cast<NodeIndex>(i)});
+          members.push_back(
+              {level[i], 0x80000000u + static_cast<uint32_t>(nd.array), static_cast<NodeIndex>(i)});
         }
         continue;
       }
@@ -172,7 +174,9 @@ class PlanBuilder {
       members.push_back({level[i], form, static_cast<NodeIndex>(i)});
     }
     std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
-      return a.level != b.level ? a.level < b.level : a.form != b.form ? a.form < b.form : a.node < b.node;
+      return a.level != b.level ? a.level < b.level
+             : a.form != b.form ? a.form < b.form
+                                : a.node < b.node;
     });
     plan_.num_rows_ = static_cast<uint32_t>(plan_.dim_);
     std::vector<NodeIndex> group;
@@ -193,8 +197,8 @@ class PlanBuilder {
     }
   }
 
-  /// Runs of steps over equally many elements that use each other's results element by element: executed tile by tile, so
-  /// that what one writes the next finds in cache.
+  /// Runs of steps over equally many elements that use each other's results element by element:
+  /// executed tile by tile, so that what one writes the next finds in cache.
   void find_regions() {
     const auto& steps = plan_.steps_;
     for (size_t first = 0; first < steps.size();) {
@@ -223,11 +227,14 @@ class PlanBuilder {
       if (slot.kind == Slot::Kind::kBroadcast && slot.start >= region_begin) return false;
       if (slot.kind == Slot::Kind::kGather) {
         const auto begin = plan_.rows_.begin() + slot.start;
-        if (std::any_of(begin, begin + i.count, [&](uint32_t row) { return row >= region_begin; })) return false;
+        if (std::any_of(begin, begin + i.count, [&](uint32_t row) { return row >= region_begin; }))
+          return false;
       }
-      if (slot.kind == Slot::Kind::kContiguous && slot.start + static_cast<uint32_t>(i.count) > region_begin) {
+      if (slot.kind == Slot::Kind::kContiguous &&
+          slot.start + static_cast<uint32_t>(i.count) > region_begin) {
         bool aligned = false;
-        for (size_t s = first; s < next; ++s) aligned = aligned || instruction(plan_.steps_[s]).out_row == slot.start;
+        for (size_t s = first; s < next; ++s)
+          aligned = aligned || instruction(plan_.steps_[s]).out_row == slot.start;
         if (!aligned) return false;
       }
     }
@@ -265,18 +272,18 @@ class PlanBuilder {
                             plan_.num_rows_,
                             plan_.num_stash_rows_};
     for (size_t a = 0; a < head.num_operands; ++a) {
-      plan_.slots_.push_back(make_slot(group, [&](NodeIndex i) {
-        return graph_.operands(graph_.node(i))[a];
-      }));
+      plan_.slots_.push_back(
+          make_slot(group, [&](NodeIndex i) { return graph_.operands(graph_.node(i))[a]; }));
     }
     for (NodeIndex i : group) row_[static_cast<size_t>(i)] = plan_.num_rows_++;
-    plan_.num_stash_rows_ += static_cast<uint32_t>(stash_rows(head.op, arity)) *
-                             static_cast<uint32_t>(group.size());
+    plan_.num_stash_rows_ +=
+        static_cast<uint32_t>(stash_rows(head.op, arity)) * static_cast<uint32_t>(group.size());
     plan_.steps_.push_back({false, static_cast<uint32_t>(plan_.instructions_.size())});
     plan_.instructions_.push_back(instruction);
   }
 
-  /// The operands `operand_of(element)` of one slot, all constants or all global nodes, in the densest form.
+  /// The operands `operand_of(element)` of one slot, all constants or all global nodes, in the
+  /// densest form.
   template <class Elements, class OperandOf>
   Slot make_slot(const Elements& elements, OperandOf operand_of) {
     const Operand head = operand_of(elements[0]);
@@ -310,8 +317,8 @@ class PlanBuilder {
 
   // ---- plates
 
-  /// Terms of one form, the form of a private tree being its operation and, for each operand, constant, row or the form
-  /// of the private child.
+  /// Terms of one form, the form of a private tree being its operation and, for each operand,
+  /// constant, row or the form of the private child.
   void group_terms() {
     if (!options_.terms) return;
     std::vector<uint32_t> form_of(live_.size(), 0);
@@ -334,7 +341,8 @@ class PlanBuilder {
       }
       form_of[i] = forms.try_emplace(key, static_cast<uint32_t>(forms.size())).first->second;
     }
-    // Sums of log(1 + e^x) are fast where all weights are equal: the frequent weights get plates of their own.
+    // Sums of log(1 + e^x) are fast where all weights are equal: the frequent weights get plates of
+    // their own.
     std::unordered_map<uint64_t, size_t> frequency;
     const auto weight_code = [](double weight) { return std::bit_cast<uint64_t>(weight) | 1; };
     for (const graph::Term& t : graph_.terms()) {
@@ -345,7 +353,8 @@ class PlanBuilder {
       const auto i = static_cast<size_t>(t.node);
       const uint64_t form = private_[i] ? form_of[i] : kRowCode;
       uint64_t group_key = form * 2 + (t.is_jacobian ? 1 : 0);
-      if (private_[i] && node(i).op == Op::kLog1pExp && frequency[weight_code(t.weight)] >= kMinWeightGroup) {
+      if (private_[i] && node(i).op == Op::kLog1pExp &&
+          frequency[weight_code(t.weight)] >= kMinWeightGroup) {
         group_key ^= weight_code(t.weight) * 0x9ddfea08eb382d69ULL;
       }
       const auto [entry, is_new] = group_of.try_emplace(group_key, term_groups_.size());
@@ -355,7 +364,8 @@ class PlanBuilder {
     // A few large trees of their own form vectorise better among the global nodes, level by level.
     for (const auto& terms : term_groups_) {
       const auto root = static_cast<size_t>(terms[0]->node);
-      if (!private_[root] || terms.size() >= kMinPlate || tree_size[root] <= kMaxSmallTree) continue;
+      if (!private_[root] || terms.size() >= kMinPlate || tree_size[root] <= kMaxSmallTree)
+        continue;
       for (const graph::Term* t : terms) make_global(static_cast<size_t>(t->node));
     }
   }
@@ -402,7 +412,8 @@ class PlanBuilder {
     plan_.plates_.push_back(plate);
   }
 
-  /// Instructions for the private trees below `nodes`, one node per element, children first. Returns the local value.
+  /// Instructions for the private trees below `nodes`, one node per element, children first.
+  /// Returns the local value.
   uint32_t emit(const std::vector<NodeIndex>& nodes, Plate& plate, uint32_t& next_local) {
     const Node& head = graph_.node(nodes[0]);
     const auto arity = head.num_operands;
@@ -416,7 +427,8 @@ class PlanBuilder {
         }
         slots[a] = {Slot::Kind::kLocal, emit(children, plate, next_local), 0};
       } else {
-        slots[a] = make_slot(nodes, [&](NodeIndex i) { return graph_.operands(graph_.node(i))[a]; });
+        slots[a] =
+            make_slot(nodes, [&](NodeIndex i) { return graph_.operands(graph_.node(i))[a]; });
       }
     }
     Instruction instruction{head.op,
@@ -451,7 +463,8 @@ int64_t ExecutionPlan::num_instructions() const {
 }
 
 std::string ExecutionPlan::dump() const {
-  std::string text = fmt::format("rows {} (parameters {}), stash rows {}\n", num_rows_, dim_, num_stash_rows_);
+  std::string text =
+      fmt::format("rows {} (parameters {}), stash rows {}\n", num_rows_, dim_, num_stash_rows_);
   const auto show_slot = [&](const Slot& s) {
     switch (s.kind) {
       case Slot::Kind::kConstant:
@@ -481,8 +494,8 @@ std::string ExecutionPlan::dump() const {
     if (step.is_array) {
       const ArrayInstruction& a = array_instructions_[step.index];
       const graph::ArrayCall& call = array_calls_[static_cast<size_t>(a.call)];
-      text += fmt::format("r{} = {} {} -> {}\n", a.out_row, call.function->name(), call.inputs.size(),
-                          call.outputs.size());
+      text += fmt::format("r{} = {} {} -> {}\n", a.out_row, call.function->name(),
+                          call.inputs.size(), call.outputs.size());
     } else {
       show(instructions_[step.index], "r");
     }

@@ -1,5 +1,6 @@
-// ExecutionPlan: a DensityGraph rolled into vector instructions. Isomorphic nodes become one instruction over many
-// elements; isomorphic terms become a plate that runs forward and backward tile by tile, in cache.
+// ExecutionPlan: a DensityGraph rolled into vector instructions. Isomorphic nodes become one
+// instruction over many elements; isomorphic terms become a plate that runs forward and backward
+// tile by tile, in cache.
 #pragma once
 
 #include <cstdint>
@@ -30,15 +31,16 @@ struct Slot {
   double constant = 0;
 };
 
-/// One operation on `count` elements. In the global section its results are rows out_row + i; in a plate they are
-/// tile rows of its own.
+/// One operation on `count` elements. In the global section its results are rows out_row + i; in a
+/// plate they are tile rows of its own.
 struct Instruction {
   graph::Op op;
   int32_t arity;
   int32_t count;
   uint32_t first_slot;
-  uint32_t out_row;     // global: first row; in a plate: which local value
-  uint32_t stash_row;   // global: first row in the stash; in a plate: offset in tile rows per element
+  uint32_t out_row;  // global: first row; in a plate: which local value
+  uint32_t
+      stash_row;  // global: first row in the stash; in a plate: offset in tile rows per element
 };
 
 /// An array function: `call` of the graph, its outputs in rows out_row + k.
@@ -52,17 +54,18 @@ struct ArrayInstruction {
 struct Plate {
   int32_t count;
   bool is_jacobian;
-  Slot weight;             // kConstant or kColumn
+  Slot weight;  // kConstant or kColumn
   uint32_t first_instruction;
-  uint32_t num_instructions;  // in the order of evaluation; the last is the root. 0: the terms are rows themselves
-  uint32_t rows_slot;      // of a plate of rows
-  uint32_t stash_rows;     // per element
-  source::Span span;       // of its first term
+  uint32_t num_instructions;  // in the order of evaluation; the last is the root. 0: the terms are
+                              // rows themselves
+  uint32_t rows_slot;         // of a plate of rows
+  uint32_t stash_rows;        // per element
+  source::Span span;          // of its first term
 };
 
 struct PlanOptions {
-  bool terms = true;                         // the density; else only outputs
-  std::span<const graph::Scalar> outputs;    // values to be read by evaluate_outputs
+  bool terms = true;                       // the density; else only outputs
+  std::span<const graph::Scalar> outputs;  // values to be read by evaluate_outputs
 };
 
 class ExecutionPlan {
@@ -75,16 +78,17 @@ class ExecutionPlan {
   int dim() const { return dim_; }
   int num_outputs() const { return static_cast<int>(outputs_.size()); }
 
-  /// log density (with Jacobian) of each lane, optionally without it (`value_no_jacobian`, may be empty), optionally its
-  /// gradient. Lanes outside of the support: value -inf, gradient 0. Safe to call from several threads.
+  /// log density (with Jacobian) of each lane, optionally without it (`value_no_jacobian`, may be
+  /// empty), optionally its gradient. Lanes outside of the support: value -inf, gradient 0. Safe to
+  /// call from several threads.
   void evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient,
                 std::span<double> value_no_jacobian = {}) const;
 
   /// outputs[k][lane], in the order of PlanOptions::outputs.
   void evaluate_outputs(LaneMatrix points, MutableLaneMatrix outputs) const;
 
-  /// How often each guard of the graph, in order, was the first to fail; after them, how often the value was not finite
-  /// although all guards held.
+  /// How often each guard of the graph, in order, was the first to fail; after them, how often the
+  /// value was not finite although all guards held.
   std::vector<int64_t> rejections() const;
 
   int64_t num_instructions() const;
@@ -128,7 +132,7 @@ class ExecutionPlan {
                  Workspace& w) const;
 
   int dim_ = 0;
-  uint32_t num_rows_ = 0;         // global rows: parameters, then nodes
+  uint32_t num_rows_ = 0;  // global rows: parameters, then nodes
   uint32_t num_stash_rows_ = 0;
   uint64_t scratch_size_ = 0;     // doubles per lane, of all array functions
   double constants_[2] = {0, 0};  // of the density and of the Jacobian

@@ -21,14 +21,15 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 
 std::vector<numeric::SimdTarget> targets() {
   std::vector<numeric::SimdTarget> result;
-  for (auto t : {numeric::SimdTarget::kBaseline, numeric::SimdTarget::kAvx2,
-                 numeric::SimdTarget::kAvx512}) {
+  for (auto t :
+       {numeric::SimdTarget::kBaseline, numeric::SimdTarget::kAvx2, numeric::SimdTarget::kAvx512}) {
     if (numeric::has_simd_target(t)) result.push_back(t);
   }
   return result;
 }
 
-/// Evaluates plan and reference at `lanes` random points and expects equality to `tolerance` relative.
+/// Evaluates plan and reference at `lanes` random points and expects equality to `tolerance`
+/// relative.
 void expect_plan_matches(const Graph& g, int lanes, uint64_t seed, double tolerance,
                          const std::string& what) {
   std::mt19937_64 rng(seed);
@@ -52,15 +53,17 @@ void expect_plan_matches(const Graph& g, int lanes, uint64_t seed, double tolera
       std::vector<double> theta;
       for (int d = 0; d < dim; ++d) theta.push_back(points[static_cast<size_t>(d * lanes + l)]);
       const auto expected = graph::reference_evaluate(g, theta);
-      const std::string where = what + " on " + numeric::simd_target_name(target) + ", lane " +
-                                std::to_string(l) + "\n";
+      const std::string where =
+          what + " on " + numeric::simd_target_name(target) + ", lane " + std::to_string(l) + "\n";
       EXPECT_EQ(value[lane], value_only[lane]) << where;
       if (expected.log_density == -kInf) {
         ASSERT_EQ(value[lane], -kInf) << where;
       } else {
         const double scale = 1 + std::abs(expected.log_density);
-        ASSERT_NEAR(value[lane], expected.log_density, tolerance * scale) << where << g.dump() << plan.dump();
-        ASSERT_NEAR(no_jacobian[lane], expected.log_density_no_jacobian, tolerance * scale) << where;
+        ASSERT_NEAR(value[lane], expected.log_density, tolerance * scale)
+            << where << g.dump() << plan.dump();
+        ASSERT_NEAR(no_jacobian[lane], expected.log_density_no_jacobian, tolerance * scale)
+            << where;
       }
       double largest = 1;
       for (double x : expected.gradient) largest = std::max(largest, std::abs(x));
@@ -68,7 +71,8 @@ void expect_plan_matches(const Graph& g, int lanes, uint64_t seed, double tolera
         const double actual = gradient[static_cast<size_t>(d * lanes + l)];
         if (!std::isfinite(expected.gradient[static_cast<size_t>(d)])) continue;
         ASSERT_NEAR(actual, expected.gradient[static_cast<size_t>(d)], tolerance * largest)
-            << where << "coordinate " << d << "\n" << g.dump() << plan.dump();
+            << where << "coordinate " << d << "\n"
+            << g.dump() << plan.dump();
       }
     }
   }
@@ -205,7 +209,8 @@ TEST(PlanTest, RandomGraphsMatchTheReference) {
           break;
       }
     }
-    expect_plan_matches(g, 1 + static_cast<int>(pick(70)), seed, 1e-10, "seed " + std::to_string(seed));
+    expect_plan_matches(g, 1 + static_cast<int>(pick(70)), seed, 1e-10,
+                        "seed " + std::to_string(seed));
     const std::vector<double> theta(static_cast<size_t>(dim), 0.37);
     const auto before = graph::reference_evaluate(g, theta);
     graph::run_passes(g);

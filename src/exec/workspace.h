@@ -1,4 +1,5 @@
-// The memory of one evaluation: rows of lanes for values, adjoints and stashes. One thread uses it at a time.
+// The memory of one evaluation: rows of lanes for values, adjoints and stashes. One thread uses it
+// at a time.
 #pragma once
 
 #include <cstddef>
@@ -40,8 +41,9 @@ struct ExecutionPlan::Workspace {
   AlignedDoubles scratch;        // of array functions
   AlignedDoubles constant_rows;  // of array functions
   AlignedDoubles tile;
-  AlignedDoubles sums;           // [2][lanes]
-  // Arguments by slot, bound to this memory; local slots of plates are filled in when their tile is known.
+  AlignedDoubles sums;  // [2][lanes]
+  // Arguments by slot, bound to this memory; local slots of plates are filled in when their tile is
+  // known.
   std::vector<RowArg> row_args;
   std::vector<AdjointArg> adjoint_args;
   // Pointers of all array functions, one after the other.

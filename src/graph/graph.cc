@@ -1,12 +1,12 @@
 // Building a DensityGraph: hash-consing, constant folding and algebraic identities.
 #include "graph/graph.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace vinci::graph {
 
@@ -57,7 +57,8 @@ int op_arity(Op op) { return kOps[static_cast<int>(op)].arity; }
 
 Graph::Graph() : node_table_(1024, -1), constant_table_(256, -1) {}
 
-// ---- interning ------------------------------------------------------------------------------------------------
+// ---- interning
+// ------------------------------------------------------------------------------------------------
 
 Operand Graph::intern(Scalar s) {
   if (!s.is_constant()) return Operand::node(s.index());
@@ -106,8 +107,8 @@ Scalar Graph::make(Op op, std::span<const Operand> ops, uint8_t flags) {
     slot = (slot + 1) & (node_table_.size() - 1);
   }
   node_table_[slot] = static_cast<int32_t>(nodes_.size());
-  Node node{op, flags, 0, static_cast<uint32_t>(ops.size()),
-            static_cast<uint32_t>(operands_.size()), -1};
+  Node node{
+      op, flags, 0, static_cast<uint32_t>(ops.size()), static_cast<uint32_t>(operands_.size()), -1};
   operands_.insert(operands_.end(), ops.begin(), ops.end());
   nodes_.push_back(node);
   return Scalar::node(static_cast<NodeIndex>(nodes_.size() - 1));
@@ -122,7 +123,8 @@ Scalar Graph::parameter(int coordinate) {
   return parameters_[static_cast<size_t>(coordinate)];
 }
 
-// ---- ranges ---------------------------------------------------------------------------------------------------
+// ---- ranges
+// ---------------------------------------------------------------------------------------------------
 
 uint8_t Graph::range(Scalar value) const {
   return value.is_constant() ? range_of(value.constant()) : node(value.index()).range;
@@ -222,7 +224,8 @@ uint8_t Graph::infer_range(Op op, std::span<const Operand> ops) const {
   }
 }
 
-// ---- elementwise ----------------------------------------------------------------------------------------------
+// ---- elementwise
+// ----------------------------------------------------------------------------------------------
 
 Scalar Graph::apply(Op op, Scalar a) {
   if (a.is_constant()) {
@@ -326,8 +329,9 @@ Scalar Graph::rebuild(Op op, std::span<const Scalar> x) {
     }
     default:
       VINCI_CHECK(op_arity(op) == static_cast<int>(x.size()));
-      return x.size() == 1 ? apply(op, x[0])
-                           : x.size() == 2 ? apply(op, x[0], x[1]) : apply(op, x[0], x[1], x[2]);
+      return x.size() == 1   ? apply(op, x[0])
+             : x.size() == 2 ? apply(op, x[0], x[1])
+                             : apply(op, x[0], x[1], x[2]);
   }
 }
 
@@ -338,7 +342,8 @@ Scalar Graph::mul(Scalar a, Scalar b) {
     const double c = a.constant();
     if (c == 0) return 0.0;
     if (c == 1) return b;
-    if (!std::isfinite(c)) {  // keep inf * x out of linear combinations: inf - inf there would be NaN
+    if (!std::isfinite(
+            c)) {  // keep inf * x out of linear combinations: inf - inf there would be NaN
       Operand ops[] = {intern(a), intern(b)};
       return make(Op::kMul, ops, infer_range(Op::kMul, ops));
     }
@@ -394,7 +399,8 @@ Scalar Graph::pow(Scalar a, Scalar b) {
   return make(Op::kPow, ops, infer_range(Op::kPow, ops));
 }
 
-// ---- sums -----------------------------------------------------------------------------------------------------
+// ---- sums
+// -----------------------------------------------------------------------------------------------------
 
 Scalar Graph::make_lincomb(double c0, std::vector<std::pair<NodeIndex, double>>& parts) {
   const auto by_node = [](const auto& x, const auto& y) { return x.first < y.first; };
@@ -518,7 +524,8 @@ Scalar Graph::dot(std::span<const Scalar> a, std::span<const Scalar> b) {
   return make_lincomb(c0, linear);
 }
 
-// ---- log sum exp ----------------------------------------------------------------------------------------------
+// ---- log sum exp
+// ----------------------------------------------------------------------------------------------
 
 Scalar Graph::log_sum_exp(std::span<const Scalar> x) {
   constexpr double kInf = std::numeric_limits<double>::infinity();
@@ -553,7 +560,8 @@ Scalar Graph::log_mix(Scalar theta, Scalar a, Scalar b) {
   return log_sum_exp(add(log(theta), a), add(log1m(theta), b));
 }
 
-// ---- array functions ------------------------------------------------------------------------------------------
+// ---- array functions
+// ------------------------------------------------------------------------------------------
 
 std::vector<Scalar> Graph::call(std::shared_ptr<const ArrayFunction> function,
                                 std::span<const Scalar> inputs) {
@@ -587,8 +595,8 @@ std::vector<Scalar> Graph::call(std::shared_ptr<const ArrayFunction> function,
   }
   for (int32_t other : array_table_[hash]) {
     const ArrayCall& known = array_calls_[static_cast<size_t>(other)];
-    if (known.inputs == call.inputs && (known.function == call.function ||
-                                        known.function->equals(*call.function))) {
+    if (known.inputs == call.inputs &&
+        (known.function == call.function || known.function->equals(*call.function))) {
       for (NodeIndex index : known.outputs) result.push_back(Scalar::node(index));
       return result;
     }
@@ -604,7 +612,8 @@ std::vector<Scalar> Graph::call(std::shared_ptr<const ArrayFunction> function,
   return result;
 }
 
-// ---- terms, guards --------------------------------------------------------------------------------------------
+// ---- terms, guards
+// --------------------------------------------------------------------------------------------
 
 void Graph::add_term(Scalar value, source::Span span, bool is_jacobian, double weight) {
   if (value.is_constant()) {
@@ -671,7 +680,8 @@ void Graph::require(Guard::Kind kind, Scalar value, source::Span span, const std
   }
 }
 
-// ---- listing --------------------------------------------------------------------------------------------------
+// ---- listing
+// --------------------------------------------------------------------------------------------------
 
 std::string Graph::dump() const {
   std::string text;
@@ -693,10 +703,12 @@ std::string Graph::dump() const {
     text += '\n';
   }
   for (const Term& t : terms_) {
-    text += fmt::format("term {:.17g} * %{}{}\n", t.weight, t.node, t.is_jacobian ? " jacobian" : "");
+    text +=
+        fmt::format("term {:.17g} * %{}{}\n", t.weight, t.node, t.is_jacobian ? " jacobian" : "");
   }
   for (const Guard& g : guards_) text += fmt::format("guard %{} {}\n", g.node, g.what);
-  text += fmt::format("constant {:.17g} jacobian {:.17g}\n", constant_terms_[0], constant_terms_[1]);
+  text +=
+      fmt::format("constant {:.17g} jacobian {:.17g}\n", constant_terms_[0], constant_terms_[1]);
   return text;
 }
 

@@ -1,5 +1,6 @@
-// DensityGraph: a log density as a hash-consed DAG of scalar operations and multi-output array functions, with
-// the terms whose weighted sum it is. `lower` builds it, the passes rewrite it, `exec` rolls it into vector code.
+// DensityGraph: a log density as a hash-consed DAG of scalar operations and multi-output array
+// functions, with the terms whose weighted sum it is. `lower` builds it, the passes rewrite it,
+// `exec` rolls it into vector code.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,8 @@ class Scalar {
   NodeIndex node_ = -1;
 };
 
-/// An operand inside the graph: the top bit says whether the rest indexes the constants or the nodes.
+/// An operand inside the graph: the top bit says whether the rest indexes the constants or the
+/// nodes.
 struct Operand {
   uint32_t bits;
   static Operand constant(uint32_t index) { return {index | 0x80000000u}; }
@@ -55,10 +57,11 @@ struct Operand {
 
 struct Node {
   Op op;
-  uint8_t range;          // RangeFlags: what is known of the value's sign and size
+  uint8_t range;  // RangeFlags: what is known of the value's sign and size
   uint16_t reserved = 0;
   uint32_t num_operands;
-  uint32_t first_operand;  // into Graph::operands(); of kParameter: the coordinate; of kElement: the output
+  uint32_t first_operand;  // into Graph::operands(); of kParameter: the coordinate; of kElement:
+                           // the output
   int32_t array = -1;      // of kElement: which array function
 };
 static_assert(sizeof(Node) == 16);
@@ -70,9 +73,10 @@ enum RangeFlags : uint8_t {
   kRangeAtMostOne = 4,  // <= 1
 };
 
-/// A function of many numbers to many numbers: a factorisation, a solve, a product with a large data matrix, an ODE.
-/// Everything is evaluated for a block of lanes: element k of an input or output is a row of `lanes` doubles, lanes a
-/// multiple of 8. Laws: lanes are independent; a failure (not positive definite, …) gives NaN outputs in that lane only.
+/// A function of many numbers to many numbers: a factorisation, a solve, a product with a large
+/// data matrix, an ODE. Everything is evaluated for a block of lanes: element k of an input or
+/// output is a row of `lanes` doubles, lanes a multiple of 8. Laws: lanes are independent; a
+/// failure (not positive definite, …) gives NaN outputs in that lane only.
 class ArrayFunction {
  public:
   virtual ~ArrayFunction() = default;
@@ -86,8 +90,8 @@ class ArrayFunction {
   /// in[k], out[k]: rows of `lanes` doubles.
   virtual void forward(const double* const* in, double* const* out, double* scratch,
                        int lanes) const = 0;
-  /// adjoint_in[k] += sum_j adjoint_out[j] d out_j / d in_k. adjoint_in[k] is null for constant inputs.
-  /// Rows of adjoint_in may alias where two inputs are the same node.
+  /// adjoint_in[k] += sum_j adjoint_out[j] d out_j / d in_k. adjoint_in[k] is null for constant
+  /// inputs. Rows of adjoint_in may alias where two inputs are the same node.
   virtual void reverse(const double* const* in, const double* const* out,
                        const double* const* adjoint_out, double* const* adjoint_in, double* scratch,
                        int lanes) const = 0;
@@ -103,11 +107,12 @@ struct ArrayCall {
 struct Term {
   NodeIndex node;
   double weight;
-  bool is_jacobian;    // log |det| of a constraint transform
-  source::Span span;   // of the statement it first came from
+  bool is_jacobian;   // log |det| of a constraint transform
+  source::Span span;  // of the statement it first came from
 };
 
-/// A condition on a value under which the density is defined; a lane that violates it has density zero.
+/// A condition on a value under which the density is defined; a lane that violates it has density
+/// zero.
 struct Guard {
   enum class Kind : uint8_t { kPositive, kNonNegative, kInUnitInterval, kNonZero, kNotNan, kNever };
   Kind kind;
@@ -122,7 +127,8 @@ class Graph {
  public:
   Graph();
 
-  // ---- building: every call folds constants, applies identities and returns an existing node where there is one
+  // ---- building: every call folds constants, applies identities and returns an existing node
+  // where there is one
   Scalar parameter(int coordinate);
   int num_parameters() const { return num_parameters_; }
 
@@ -168,17 +174,20 @@ class Graph {
   Scalar log_mix(Scalar theta, Scalar a, Scalar b);
 
   Scalar less(Scalar a, Scalar b) { return apply(Op::kLess, a, b); }
-  Scalar select(Scalar condition, Scalar a, Scalar b) { return apply(Op::kSelect, condition, a, b); }
+  Scalar select(Scalar condition, Scalar a, Scalar b) {
+    return apply(Op::kSelect, condition, a, b);
+  }
 
   /// Outputs of an array function; computed now where all inputs are constant.
   std::vector<Scalar> call(std::shared_ptr<const ArrayFunction> function,
                            std::span<const Scalar> inputs);
 
-  /// Adds weight * value to the log density. Sums are split into their addends, equal addends are merged.
+  /// Adds weight * value to the log density. Sums are split into their addends, equal addends are
+  /// merged.
   void add_term(Scalar value, source::Span span, bool is_jacobian = false, double weight = 1);
 
-  /// Makes lanes where the condition fails have density zero. Drops conditions that are known to hold; a constant that
-  /// fails makes the density zero everywhere.
+  /// Makes lanes where the condition fails have density zero. Drops conditions that are known to
+  /// hold; a constant that fails makes the density zero everywhere.
   void require(Guard::Kind kind, Scalar value, source::Span span, const std::string& what);
 
   /// What is known of a value (RangeFlags).
@@ -218,7 +227,7 @@ class Graph {
   std::vector<Node> nodes_;
   std::vector<Operand> operands_;
   std::vector<double> constants_;
-  std::vector<int32_t> node_table_;      // open addressing, -1 empty
+  std::vector<int32_t> node_table_;  // open addressing, -1 empty
   std::vector<int32_t> constant_table_;
   std::vector<Scalar> parameters_;
   std::vector<ArrayCall> array_calls_;
@@ -240,9 +249,9 @@ double reference_value(Op op, std::span<const double> x);
 void reference_partials(Op op, std::span<const double> x, double value, std::span<double> partial);
 
 struct ReferenceResult {
-  double log_density;              // -inf where a guard fails or the value is not finite
+  double log_density;  // -inf where a guard fails or the value is not finite
   double log_density_no_jacobian;
-  std::vector<double> gradient;    // of log_density
+  std::vector<double> gradient;  // of log_density
   std::vector<double> outputs;
 };
 /// The log density, its gradient and the values of `outputs` at one point, node by node.

@@ -1,5 +1,5 @@
-// The scalar reference evaluator: one plain C++ expression for each operation and its partial derivatives. Slow and
-// simple on purpose; every vector kernel is tested against it.
+// The scalar reference evaluator: one plain C++ expression for each operation and its partial
+// derivatives. Slow and simple on purpose; every vector kernel is tested against it.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -34,9 +34,7 @@ double inv_logit(double x) {
   return x >= 0 ? 1 / (1 + t) : t / (1 + t);
 }
 
-double std_normal_pdf(double x) {
-  return std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);
-}
+double std_normal_pdf(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi); }
 
 }  // namespace
 
@@ -465,7 +463,8 @@ ReferenceResult reference_evaluate(const Graph& graph, std::span<const double> t
   result.log_density = result.log_density_no_jacobian + jacobian;
   result.gradient.assign(theta_unc.size(), 0.0);
   for (const Scalar& s : outputs) {
-    result.outputs.push_back(s.is_constant() ? s.constant() : value[static_cast<size_t>(s.index())]);
+    result.outputs.push_back(s.is_constant() ? s.constant()
+                                             : value[static_cast<size_t>(s.index())]);
   }
   bool inside = std::isfinite(result.log_density);
   for (const Guard& g : graph.guards()) inside &= holds(g.kind, value[static_cast<size_t>(g.node)]);
@@ -500,8 +499,8 @@ ReferenceResult reference_evaluate(const Graph& graph, std::span<const double> t
       for (size_t k = 0; k < call.inputs.size(); ++k) {
         if (call.inputs[k].is_constant()) d_in[k] = nullptr;
       }
-      call.function->reverse(in.data(), out.data(), d_out.data(), d_in.data(),
-                             state.scratch.data(), kLanes);
+      call.function->reverse(in.data(), out.data(), d_out.data(), d_in.data(), state.scratch.data(),
+                             kLanes);
       for (size_t k = 0; k < call.inputs.size(); ++k) {
         if (call.inputs[k].is_constant()) continue;
         adjoint[static_cast<size_t>(call.inputs[k].node_index())] += adjoint_in[k * kLanes];

@@ -5,7 +5,7 @@
 #include <Eigen/Dense>
 #include <vector>
 
-#include "model/log_density.h"
+#include "vinci/log_density.h"
 
 namespace vinci::infer {
 

@@ -9,7 +9,6 @@
 #include <optional>
 #include <utility>
 
-#include "base/error.h"
 #include "infer/family/full_rank_normal.h"
 #include "infer/family/mean_field_normal.h"
 #include "infer/family/mixture.h"
@@ -26,6 +25,7 @@
 #include "infer/parallel_log_density.h"
 #include "infer/random_streams.h"
 #include "numeric/random/random_stream.h"
+#include "vinci/error.h"
 
 namespace vinci::infer {
 namespace {
@@ -290,7 +290,8 @@ class Fit {
     };
     if (j.khat() <= kGoodKhat || objective_.should_stop()) return;
     consider(widen(candidate.normals, candidate.weights), stream::kSecondJudge, "wider tails");
-    // A mixture costs more than all before it and is never more than usable: not where importance weights will do.
+    // A mixture costs more than all before it and is never more than usable: not where importance
+    // weights will do.
     if (j.khat() <= kReliableKhat || objective_.should_stop() || dim() > kMaxMixtureDim) return;
     AdaptiveMixtureOptions o;
     const AdaptiveMixtureResult r = adapt_mixture(objective_, candidate.normals.front(), j, o,

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/context.h"
 #include "diagnose/verdict.h"
 #include "infer/family/family.h"
-#include "model/log_density.h"
+#include "vinci/context.h"
+#include "vinci/log_density.h"
 
 namespace vinci::infer {
 

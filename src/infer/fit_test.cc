@@ -8,8 +8,8 @@
 #include <numeric>
 #include <vector>
 
-#include "base/error.h"
 #include "infer/testing/targets.h"
+#include "vinci/error.h"
 
 namespace vinci::infer {
 namespace {

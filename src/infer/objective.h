@@ -8,8 +8,8 @@
 #include <limits>
 #include <span>
 
-#include "base/context.h"
-#include "model/log_density.h"
+#include "vinci/context.h"
+#include "vinci/log_density.h"
 
 namespace vinci::infer {
 

@@ -1,8 +1,8 @@
 // A log density whose batches are spread over a thread pool.
 #pragma once
 
-#include "model/log_density.h"
 #include "numeric/parallel/thread_pool.h"
+#include "vinci/log_density.h"
 
 namespace vinci::infer {
 

@@ -14,10 +14,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/context.h"
 #include "lower/bound_type.h"
 #include "lower/library.h"
 #include "numeric/random/random_stream.h"
+#include "vinci/context.h"
 
 namespace vinci::lower {
 

@@ -14,17 +14,18 @@ using graph::Scalar;
 using syntax::BaseType;
 using syntax::Type;
 
-/// A Stan value. `dims` are the array dimensions, then those of the base (vector, row_vector: 1; matrix: 2).
-/// `elements` is row-major over all of `dims` (the last index varies fastest, of matrices the column); a complex number
-/// takes two consecutive elements, real then imaginary. A tuple (no array dims) has its parts in `members`; an array of
-/// tuples has one member of tuple type for each of its elements, row-major.
+/// A Stan value. `dims` are the array dimensions, then those of the base (vector, row_vector: 1;
+/// matrix: 2). `elements` is row-major over all of `dims` (the last index varies fastest, of
+/// matrices the column); a complex number takes two consecutive elements, real then imaginary. A
+/// tuple (no array dims) has its parts in `members`; an array of tuples has one member of tuple
+/// type for each of its elements, row-major.
 struct Value {
   Type type;
   std::vector<int64_t> dims;
   std::vector<Scalar> elements;
   std::vector<Value> members;
   syntax::FunctionId function;  // of type kFunction, a user function
-  std::string text;             // of a string literal (print, reject), or the name of a library function
+  std::string text;  // of a string literal (print, reject), or the name of a library function
 
   static Value real(Scalar s) { return {Type::scalar(BaseType::kReal), {}, {s}, {}, {}, {}}; }
   static Value integer(Scalar s) { return {Type::scalar(BaseType::kInt), {}, {s}, {}, {}, {}}; }

@@ -64,8 +64,9 @@ std::string variable_of(const std::string& column) {
   return column.substr(0, column.find_first_of(".:"));
 }
 
-/// The sizes of a variable from the name of its last column, `x.2.3`: columns are numbered from 1 and the last has the
-/// largest index everywhere. What is no plain array of numbers counts its columns.
+/// The sizes of a variable from the name of its last column, `x.2.3`: columns are numbered from 1
+/// and the last has the largest index everywhere. What is no plain array of numbers counts its
+/// columns.
 std::vector<int64_t> dims_of(const std::string& last_column, size_t num_columns) {
   std::vector<int64_t> dims;
   int64_t product = 1;
@@ -98,7 +99,8 @@ std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> p
   if (!lowered) return nullptr;
   model->lowered_ = std::make_unique<lower::Lowered>(std::move(*lowered));
   lower::Lowered& result = *model->lowered_;
-  for (int64_t d = 0; d < result.num_unconstrained; ++d) result.graph.parameter(static_cast<int>(d));
+  for (int64_t d = 0; d < result.num_unconstrained; ++d)
+    result.graph.parameter(static_cast<int>(d));
   model->stages_.push_back({"lower", watch.lap()});
 
   model->num_terms_ = count_addends(result.graph);
@@ -117,7 +119,8 @@ std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> p
 
   for (const lower::LoweredVariable& v : result.variables) {
     const auto first = result.constrained_names.begin() + v.constrained_offset;
-    model->variables_.push_back({v.name, v.type.all_dims(),
+    model->variables_.push_back({v.name,
+                                 v.type.all_dims(),
                                  v.is_parameter ? VariableInfo::Block::kParameters
                                                 : VariableInfo::Block::kTransformedParameters,
                                  {first, first + v.constrained_size}});

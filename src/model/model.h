@@ -1,4 +1,5 @@
-// Model: a program bound to data, ready to be evaluated. The product that inference and the user work with.
+// Model: a program bound to data, ready to be evaluated. The product that inference and the user
+// work with.
 #pragma once
 
 #include <cstdint>
@@ -8,19 +9,19 @@
 #include <utility>
 #include <vector>
 
-#include "base/context.h"
 #include "check/check.h"
 #include "data/data_table.h"
 #include "exec/plan.h"
 #include "graph/passes/passes.h"
 #include "lower/lower.h"
-#include "model/log_density.h"
 #include "source/diagnostic.h"
+#include "vinci/context.h"
+#include "vinci/log_density.h"
 
 namespace vinci::model {
 
 struct BuildOptions {
-  uint64_t seed = 1;              // of random numbers in transformed data
+  uint64_t seed = 1;  // of random numbers in transformed data
   graph::PassOptions passes;
   const Context* context = nullptr;  // cancels a long trace
   std::ostream* messages = nullptr;  // where the program's print statements write; may be null
@@ -50,8 +51,9 @@ struct Rejection {
 
 class Model final : public LogDensity {
  public:
-  /// Binds, traces, rewrites and plans. Reports to `sink`; null where there is an error. Cost: the trace, some 100 ns
-  /// per scalar operation of one pass over the program, and as much again for passes and plan.
+  /// Binds, traces, rewrites and plans. Reports to `sink`; null where there is an error. Cost: the
+  /// trace, some 100 ns per scalar operation of one pass over the program, and as much again for
+  /// passes and plan.
   static std::unique_ptr<Model> build(std::shared_ptr<const check::TypedProgram> program,
                                       const data::DataTable& data, const BuildOptions& options,
                                       source::DiagnosticSink& sink);
@@ -63,8 +65,8 @@ class Model final : public LogDensity {
   void evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient,
                 std::span<double> value_no_jacobian) const;
 
-  /// Parameters and transformed parameters at unconstrained points: constrained[k][lane] in the order of
-  /// constrained_names().
+  /// Parameters and transformed parameters at unconstrained points: constrained[k][lane] in the
+  /// order of constrained_names().
   void constrain(LaneMatrix points, MutableLaneMatrix constrained) const;
   const std::vector<std::string>& constrained_names() const { return lowered_->constrained_names; }
   const std::vector<std::string>& unconstrained_names() const {
@@ -76,9 +78,10 @@ class Model final : public LogDensity {
   int64_t num_constrained() const { return static_cast<int64_t>(lowered_->constrained.size()); }
   int64_t num_generated() const { return num_generated_; }
 
-  /// Runs the generated quantities block. constrained: [num_draws][num_constrained], generated: [num_draws]
-  /// [num_generated], both by draw. Draw i uses stream (seed, i): results do not depend on `threads`. Draws in which the
-  /// block fails are NaN; returns their number and the first failure.
+  /// Runs the generated quantities block. constrained: [num_draws][num_constrained], generated:
+  /// [num_draws] [num_generated], both by draw. Draw i uses stream (seed, i): results do not depend
+  /// on `threads`. Draws in which the block fails are NaN; returns their number and the first
+  /// failure.
   struct GenerateResult {
     int64_t num_failed = 0;
     std::optional<lower::TraceError> first_failure;
@@ -87,7 +90,8 @@ class Model final : public LogDensity {
                           int64_t num_draws, uint64_t seed, int threads,
                           const Context& context = {}) const;
 
-  /// Sets the coordinates of the parameters that `values` holds (see lower::unconstrain_parameters).
+  /// Sets the coordinates of the parameters that `values` holds (see
+  /// lower::unconstrain_parameters).
   bool unconstrain(const data::DataTable& values, std::span<double> theta_unc,
                    std::vector<bool>& given, source::DiagnosticSink& sink) const;
 

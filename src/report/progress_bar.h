@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/context.h"
+#include "vinci/context.h"
 
 namespace vinci::report {
 

@@ -1,5 +1,5 @@
-// What a kernel is given: plain pointers to rows of lanes. Included by the per-target `*_simd.cc` files, so nothing
-// here uses the standard library.
+// What a kernel is given: plain pointers to rows of lanes. Included by the per-target `*_simd.cc`
+// files, so nothing here uses the standard library.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,9 @@
 
 namespace vinci::exec {
 
-/// An operand of `count` elements. A constant operand: element i is base[i * step] for every lane. Otherwise the
-/// row of element i is rows ? rows[i] : i * step, at base + row * lanes; step 0 is one row for all elements.
+/// An operand of `count` elements. A constant operand: element i is base[i * step] for every lane.
+/// Otherwise the row of element i is rows ? rows[i] : i * step, at base + row * lanes; step 0 is
+/// one row for all elements.
 struct RowArg {
   const double* base = nullptr;
   const uint32_t* rows = nullptr;
@@ -17,8 +18,8 @@ struct RowArg {
   bool constant = false;
 };
 
-/// Where the adjoint of an operand goes, laid out like the operand. Accumulated into rows that others share,
-/// overwritten in rows that belong to this use alone.
+/// Where the adjoint of an operand goes, laid out like the operand. Accumulated into rows that
+/// others share, overwritten in rows that belong to this use alone.
 struct AdjointArg {
   double* base = nullptr;
   const uint32_t* rows = nullptr;
@@ -32,12 +33,12 @@ struct KernelCall {
   int32_t count = 0;
   int32_t chunks = 0;
   int32_t arity = 0;
-  const RowArg* in = nullptr;            // [arity]
-  double* out = nullptr;                 // [count][lanes]
-  double* stash = nullptr;               // what forward leaves for reverse; null where no gradient is wanted
-  RowArg out_adjoint;                    // of a term: the weight, a constant operand
-  const AdjointArg* adjoint = nullptr;   // [arity]
-  double* sum = nullptr;                 // of a term: sum[lane] += weight * value
+  const RowArg* in = nullptr;  // [arity]
+  double* out = nullptr;       // [count][lanes]
+  double* stash = nullptr;     // what forward leaves for reverse; null where no gradient is wanted
+  RowArg out_adjoint;          // of a term: the weight, a constant operand
+  const AdjointArg* adjoint = nullptr;  // [arity]
+  double* sum = nullptr;                // of a term: sum[lane] += weight * value
 };
 
 using Kernel = void (*)(const KernelCall&);
@@ -46,7 +47,8 @@ using Kernel = void (*)(const KernelCall&);
 struct KernelTable {
   Kernel forward[graph::kNumOps];  // out = f(in); fills the stash
   Kernel reverse[graph::kNumOps];  // adjoint += out_adjoint * df
-  /// The root of a plate of terms: value and adjoints in one pass, `out` unused; null adjoint: value only.
+  /// The root of a plate of terms: value and adjoints in one pass, `out` unused; null adjoint:
+  /// value only.
   Kernel term[graph::kNumOps];
   /// sum[lane] += weight * in[0] and adjoint[0] += weight: a term that is a row itself.
   Kernel weighted_rows;

@@ -1,5 +1,5 @@
-// Chooses the kernels of the running machine; operations without a vector kernel get a scalar one, lane by lane through
-// the reference evaluator.
+// Chooses the kernels of the running machine; operations without a vector kernel get a scalar one,
+// lane by lane through the reference evaluator.
 #include <array>
 #include <vector>
 
@@ -53,7 +53,8 @@ void scalar_reverse(const KernelCall& call) {
           const double* p = row_of(call.in[a], i, lanes);
           x[a] = call.in[a].constant ? *p : p[l];
         }
-        graph::reference_partials(op, {x.data(), arity}, call.out[i * lanes + l], {d.data(), arity});
+        graph::reference_partials(op, {x.data(), arity}, call.out[i * lanes + l],
+                                  {d.data(), arity});
       }
       for (size_t a = 0; a < arity; ++a) {
         const AdjointArg& target = call.adjoint[a];

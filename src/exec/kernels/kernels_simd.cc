@@ -1,5 +1,5 @@
-// Vector kernels of all operations, compiled once per instruction set. Contraction to fused multiply-add is on: every
-// formula here is at least as accurate with it.
+// Vector kernels of all operations, compiled once per instruction set. Contraction to fused
+// multiply-add is on: every formula here is at least as accurate with it.
 #include "exec/kernels/kernel.h"
 #include "numeric/simd/vec.h"
 #include "numeric/special/vec_math.h"
@@ -14,10 +14,11 @@ using graph::Op;
 
 constexpr double kInf = __builtin_inf();
 
-// ---- access ---------------------------------------------------------------------------------------------------
+// ---- access
+// ---------------------------------------------------------------------------------------------------
 //
-// Kernels copy what they need of the call into locals first: the compiler must assume that a store to a row changes the
-// call itself.
+// Kernels copy what they need of the call into locals first: the compiler must assume that a store
+// to a row changes the call itself.
 
 VINCI_INLINE const double* row_of(const RowArg& a, int64_t i, int64_t lanes) {
   if (a.constant) return a.base + i * a.step;
@@ -28,8 +29,8 @@ VINCI_INLINE double* row_of(const AdjointArg& a, int64_t i, int64_t lanes) {
 }
 VINCI_INLINE void put(double* p, bool accumulate, Vec x) { store(p, accumulate ? load(p) + x : x); }
 
-/// An operand in locals. Lane l of the current element is at p + (l & mask): a constant is one Vec with mask 0, so that
-/// reading it takes no branch.
+/// An operand in locals. Lane l of the current element is at p + (l & mask): a constant is one Vec
+/// with mask 0, so that reading it takes no branch.
 struct Reader {
   const double* base;
   const uint32_t* rows;
@@ -85,23 +86,24 @@ struct Writer {
   }
 };
 
-// ---- elementwise operations: value, and partial derivatives from operands x and value y ----------------------------
+// ---- elementwise operations: value, and partial derivatives from operands x and value y
+// ----------------------------
 
 struct One {
   static constexpr int kArity = 1;
 };
-#define VINCI_UNARY(Name, value_expr, derivative_expr)                                   \
-  struct Name : One {                                                                    \
-    VINCI_INLINE Vec value(const Vec* v) {                                               \
-      const Vec x = v[0];                                                                \
-      return value_expr;                                                                 \
-    }                                                                                    \
-    VINCI_INLINE void partials(const Vec* v, Vec y, Vec* d) {                            \
-      const Vec x = v[0];                                                                \
-      (void)x;                                                                           \
-      (void)y;                                                                           \
-      d[0] = derivative_expr;                                                            \
-    }                                                                                    \
+#define VINCI_UNARY(Name, value_expr, derivative_expr)        \
+  struct Name : One {                                         \
+    VINCI_INLINE Vec value(const Vec* v) {                    \
+      const Vec x = v[0];                                     \
+      return value_expr;                                      \
+    }                                                         \
+    VINCI_INLINE void partials(const Vec* v, Vec y, Vec* d) { \
+      const Vec x = v[0];                                     \
+      (void)x;                                                \
+      (void)y;                                                \
+      d[0] = derivative_expr;                                 \
+    }                                                         \
   };
 constexpr double kInvSqrt2Pi = 0.39894228040143267794;
 constexpr double kTwoOverSqrtPi = 1.12837916709551257390;
@@ -111,8 +113,8 @@ VINCI_UNARY(Log, vm::log(x), Vec(1.0) / x)
 VINCI_UNARY(Log1p, vm::log1p(x), Vec(1.0) / (x + 1.0))
 VINCI_UNARY(Expm1, vm::expm1(x), y + 1.0)
 VINCI_UNARY(Sqrt, vm::sqrt(x), Vec(0.5) / y)
-VINCI_UNARY(Square, x * x, x + x)
-VINCI_UNARY(Inv, Vec(1.0) / x, -(y * y))
+VINCI_UNARY(Square, x* x, x + x)
+VINCI_UNARY(Inv, Vec(1.0) / x, -(y* y))
 VINCI_UNARY(Abs, vm::abs(x), select(x > 0.0, Vec(1.0), select(x < 0.0, Vec(-1.0), Vec(0.0))))
 VINCI_UNARY(Sin, vm::sin(x), vm::cos(x))
 VINCI_UNARY(Cos, vm::cos(x), -vm::sin(x))
@@ -131,15 +133,16 @@ VINCI_UNARY(Floor, vm::floor(x), Vec(0.0))
 VINCI_UNARY(Ceil, vm::ceil(x), Vec(0.0))
 VINCI_UNARY(Round, vm::round(x), Vec(0.0))
 VINCI_UNARY(Trunc, vm::trunc(x), Vec(0.0))
-VINCI_UNARY(InvLogit, vm::inv_logit(x), y * vm::inv_logit(-x))
+VINCI_UNARY(InvLogit, vm::inv_logit(x), y* vm::inv_logit(-x))
 VINCI_UNARY(Log1mExp, vm::log1m_exp(x), -vm::exp(x - y))
 VINCI_UNARY(Lgamma, vm::lgamma(x), vm::digamma(x))
 VINCI_UNARY(Digamma, vm::digamma(x), vm::trigamma(x))
-VINCI_UNARY(Erf, vm::erf(x), vm::exp(-(x * x)) * kTwoOverSqrtPi)
-VINCI_UNARY(Erfc, vm::erfc(x), vm::exp(-(x * x)) * -kTwoOverSqrtPi)
-VINCI_UNARY(StdNormalCdf, vm::std_normal_cdf(x), vm::exp(x * x * -0.5) * kInvSqrt2Pi)
+VINCI_UNARY(Erf, vm::erf(x), vm::exp(-(x* x)) * kTwoOverSqrtPi)
+VINCI_UNARY(Erfc, vm::erfc(x), vm::exp(-(x* x)) * -kTwoOverSqrtPi)
+VINCI_UNARY(StdNormalCdf, vm::std_normal_cdf(x), vm::exp(x* x * -0.5) * kInvSqrt2Pi)
 VINCI_UNARY(StdNormalLcdf, vm::std_normal_lcdf(x), vm::std_normal_lcdf_derivative(x))
-VINCI_UNARY(StdNormalQuantile, vm::std_normal_quantile(x), Vec(1 / kInvSqrt2Pi) * vm::exp(y * y * 0.5))
+VINCI_UNARY(StdNormalQuantile, vm::std_normal_quantile(x),
+            Vec(1 / kInvSqrt2Pi) * vm::exp(y * y * 0.5))
 #undef VINCI_UNARY
 
 struct Two {
@@ -298,9 +301,11 @@ void term(const KernelCall& call) {
   }
 }
 
-// ---- log(1 + e^x): forward leaves the derivative in the stash ----------------------------------------------------
+// ---- log(1 + e^x): forward leaves the derivative in the stash
+// ----------------------------------------------------
 
-/// 1 / x for x in [1, 4], to 2 ulp: an estimate and two Newton steps take half the time of a division.
+/// 1 / x for x in [1, 4], to 2 ulp: an estimate and two Newton steps take half the time of a
+/// division.
 VINCI_INLINE Vec reciprocal(Vec x) {
 #if defined(__AVX512F__)
   Vec r;
@@ -345,8 +350,8 @@ void log1p_exp_reverse(const KernelCall& call) {
   }
 }
 
-/// sum_i log(1 + e^{x_i}) with one logarithm for many elements: 1 + t lies in [1, 2], so the product of 512 of them
-/// neither overflows nor loses more than an ulp each.
+/// sum_i log(1 + e^{x_i}) with one logarithm for many elements: 1 + t lies in [1, 2], so the
+/// product of 512 of them neither overflows nor loses more than an ulp each.
 template <bool kWithAdjoint>
 void log1p_exp_equal_weights(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
@@ -414,9 +419,11 @@ void log1p_exp_term(const KernelCall& call) {
   }
 }
 
-// ---- linear combinations and dot products ---------------------------------------------------------------------------
+// ---- linear combinations and dot products
+// ---------------------------------------------------------------------------
 
-/// Operands that a linear combination keeps in locals; longer ones read them from the call each time.
+/// Operands that a linear combination keeps in locals; longer ones read them from the call each
+/// time.
 constexpr int kMaxCursors = 34;
 
 struct Cursor {
@@ -427,7 +434,9 @@ struct Cursor {
 VINCI_INLINE Cursor cursor_of(const RowArg& a, int64_t lanes) {
   return {a.base, a.rows, a.constant ? a.step : a.step * lanes};
 }
-VINCI_INLINE Cursor cursor_of(const AdjointArg& a, int64_t lanes) { return {a.base, a.rows, a.step * lanes}; }
+VINCI_INLINE Cursor cursor_of(const AdjointArg& a, int64_t lanes) {
+  return {a.base, a.rows, a.step * lanes};
+}
 VINCI_INLINE const double* at(const Cursor& c, int64_t i, int64_t lanes) {
   return c.base + (c.rows != nullptr ? static_cast<int64_t>(c.rows[i]) * lanes : i * c.stride);
 }
@@ -456,7 +465,8 @@ void lincomb_forward_chunks(const KernelCall& call, const Cursor* local, int64_t
 }
 
 template <int C>
-void lincomb_reverse_chunks(const KernelCall& call, const Cursor* local, const Cursor* targets, int64_t l) {
+void lincomb_reverse_chunks(const KernelCall& call, const Cursor* local, const Cursor* targets,
+                            int64_t l) {
   const int64_t lanes = int64_t{8} * call.chunks;
   const int64_t count = call.count;
   const int arity = call.arity;
@@ -469,9 +479,11 @@ void lincomb_reverse_chunks(const KernelCall& call, const Cursor* local, const C
       g[c] = out_adjoint.constant ? splat(*g_row) : load(g_row + l + 8 * c);
     }
     for (int k = 1; k < arity; k += 2) {
-      const Vec coefficient = splat(local != nullptr ? *at(local[k], i, lanes) : *row_of(call.in[k], i, lanes));
+      const Vec coefficient =
+          splat(local != nullptr ? *at(local[k], i, lanes) : *row_of(call.in[k], i, lanes));
       double* q = (local != nullptr ? const_cast<double*>(at(targets[k + 1], i, lanes))
-                                    : row_of(adjoint[k + 1], i, lanes)) + l;
+                                    : row_of(adjoint[k + 1], i, lanes)) +
+                  l;
       if (adjoint[k + 1].accumulate) {
         for (int c = 0; c < C; ++c) store(q + 8 * c, fma(coefficient, g[c], load(q + 8 * c)));
       } else {
@@ -485,7 +497,8 @@ void lincomb_forward(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
   Cursor cursors[kMaxCursors];
   const Cursor* local = call.arity <= kMaxCursors ? cursors : nullptr;
-  for (int k = 0; local != nullptr && k < call.arity; ++k) cursors[k] = cursor_of(call.in[k], lanes);
+  for (int k = 0; local != nullptr && k < call.arity; ++k)
+    cursors[k] = cursor_of(call.in[k], lanes);
   int64_t l = 0;
   for (; l + 64 <= lanes; l += 64) lincomb_forward_chunks<8>(call, local, l);
   for (; l + 16 <= lanes; l += 16) lincomb_forward_chunks<2>(call, local, l);
@@ -542,9 +555,11 @@ void dot_reverse(const KernelCall& call) {
   }
 }
 
-// ---- log sum exp ----------------------------------------------------------------------------------------------
+// ---- log sum exp
+// ----------------------------------------------------------------------------------------------
 
-/// out = m + log(sum_k e^{x_k - m}), m the largest; weights[k * stride + l] = e^{x_k - out} where wanted.
+/// out = m + log(sum_k e^{x_k - m}), m the largest; weights[k * stride + l] = e^{x_k - out} where
+/// wanted.
 VINCI_INLINE Vec log_sum_exp_at(const KernelCall& call, int64_t i, int64_t l, double* weights,
                                 int64_t stride) {
   const int64_t lanes = int64_t{8} * call.chunks;
@@ -565,17 +580,20 @@ VINCI_INLINE Vec log_sum_exp_at(const KernelCall& call, int64_t i, int64_t l, do
   }
   if (weights != nullptr) {
     const Vec scale = select(sum == 0.0, Vec(0.0), Vec(1.0) / sum);
-    for (int k = 0; k < call.arity; ++k) store(weights + k * stride, load(weights + k * stride) * scale);
+    for (int k = 0; k < call.arity; ++k)
+      store(weights + k * stride, load(weights + k * stride) * scale);
   }
   return shift + vm::log(sum);
 }
 
-/// log(e^a + e^b) = max + log1p(t), t = e^{-|a - b|}: one exponential; the weights are 1/(1 + t) and t/(1 + t).
+/// log(e^a + e^b) = max + log1p(t), t = e^{-|a - b|}: one exponential; the weights are 1/(1 + t)
+/// and t/(1 + t).
 VINCI_INLINE Vec log_sum_exp_pair(Vec a, Vec b, Vec* weight_a, Vec* weight_b) {
   const Mask a_above = a >= b;
   const Vec high = select(a_above, a, select(is_nan(a), a, b));
   const Vec low = select(a_above, b, a);
-  const Vec t = select(high == low, Vec(1.0), vm::exp(low - high));  // equal infinities: no difference
+  const Vec t =
+      select(high == low, Vec(1.0), vm::exp(low - high));  // equal infinities: no difference
   const Vec of_high = reciprocal(t + 1.0);
   const Vec of_low = t * of_high;
   *weight_a = select(a_above, of_high, of_low);
@@ -697,7 +715,8 @@ void log_sum_exp_term(const KernelCall& call) {
   }
 }
 
-// ---- rows as terms --------------------------------------------------------------------------------------------
+// ---- rows as terms
+// --------------------------------------------------------------------------------------------
 
 void weighted_rows(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;

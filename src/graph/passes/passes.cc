@@ -58,7 +58,8 @@ std::vector<PassReport> run_passes(Graph& graph, const PassOptions& options) {
   return reports;
 }
 
-// ---- split-terms ----------------------------------------------------------------------------------------------
+// ---- split-terms
+// ----------------------------------------------------------------------------------------------
 
 void split_terms(Graph& graph) {
   const size_t n = graph.nodes().size();
@@ -97,7 +98,8 @@ void split_terms(Graph& graph) {
   graph.replace_terms(std::move(terms), constants[0], constants[1]);
 }
 
-// ---- flatten-linear -------------------------------------------------------------------------------------------
+// ---- flatten-linear
+// -------------------------------------------------------------------------------------------
 
 void flatten_linear(Graph& graph) {
   const auto live = live_nodes(graph);
@@ -116,7 +118,8 @@ void flatten_linear(Graph& graph) {
       if (!o.is_constant()) uses[static_cast<size_t>(o.node_index())] += 2;
     }
   }
-  // Only operands of linear combinations can be absorbed; whoever uses a rewritten node must be rewritten too.
+  // Only operands of linear combinations can be absorbed; whoever uses a rewritten node must be
+  // rewritten too.
   std::vector<Scalar> replacement(n);
   std::vector<char> replaced(n, 0);
   std::vector<double> c;

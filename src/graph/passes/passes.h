@@ -1,4 +1,5 @@
-// The passes over a DensityGraph: each a named function from a graph to an equal graph that costs less.
+// The passes over a DensityGraph: each a named function from a graph to an equal graph that costs
+// less.
 #pragma once
 
 #include <string>
@@ -8,13 +9,15 @@
 
 namespace vinci::graph {
 
-/// Terms that are linear combinations become their addends, with weights: constants and shared parts (the -log sigma of
-/// n normal densities, the y'X of a logistic regression) are then computed once. O(nodes).
+/// Terms that are linear combinations become their addends, with weights: constants and shared
+/// parts (the -log sigma of n normal densities, the y'X of a logistic regression) are then computed
+/// once. O(nodes).
 void split_terms(Graph& graph);
 
-/// Normal terms that share their scale become their sufficient statistics: observations with one mean their count, mean
-/// and spread; a plate that is linear in K parameters the K rows of R and Q'y of a QR factorisation of [X y], where
-/// that costs less than the plate. Sums of squares stay sums of squares: nothing cancels.
+/// Normal terms that share their scale become their sufficient statistics: observations with one
+/// mean their count, mean and spread; a plate that is linear in K parameters the K rows of R and
+/// Q'y of a QR factorisation of [X y], where that costs less than the plate. Sums of squares stay
+/// sums of squares: nothing cancels.
 void fold_sufficient_statistics(Graph& graph);
 
 /// Linear combinations absorb operands that are linear combinations used only there.

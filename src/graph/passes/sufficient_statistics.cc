@@ -9,7 +9,8 @@ namespace vinci::graph {
 
 namespace {
 
-/// A normal term weight * -((y - mu) tau)^2 / 2; the residual y - mu as c0 + sum_k coefficient_k * node_k.
+/// A normal term weight * -((y - mu) tau)^2 / 2; the residual y - mu as c0 + sum_k coefficient_k *
+/// node_k.
 struct Observation {
   double weight;
   double c0 = 0;
@@ -20,7 +21,8 @@ struct Observation {
 constexpr size_t kMaxParts = 512;
 constexpr int kMaxDepth = 32;
 
-/// Adds scale * x to the residual, seeing through linear combinations; false where it grows too large.
+/// Adds scale * x to the residual, seeing through linear combinations; false where it grows too
+/// large.
 bool expand(const Graph& graph, Scalar x, double scale, int depth, Observation& result) {
   if (x.is_constant()) {
     result.c0 += scale * x.constant();
@@ -159,8 +161,9 @@ void fold_sufficient_statistics(Graph& graph) {
         c.push_back(-r(i, j));
         x.push_back(Scalar::node(columns[static_cast<size_t>(j)]));
       }
-      added.push_back({graph.apply(Op::kNormalKernel, r(i, num_columns), graph.lincomb(0, c, x), tau),
-                       1.0, observations[0].span});
+      added.push_back(
+          {graph.apply(Op::kNormalKernel, r(i, num_columns), graph.lincomb(0, c, x), tau), 1.0,
+           observations[0].span});
     }
     const double residual = r(num_columns, num_columns);
     added.push_back({graph.square(tau), -0.5 * residual * residual, observations[0].span});

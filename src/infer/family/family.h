@@ -6,8 +6,8 @@
 #include <span>
 #include <string>
 
-#include "model/log_density.h"
 #include "numeric/random/philox.h"
+#include "vinci/log_density.h"
 
 namespace vinci::infer {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "infer/objective.h"
-#include "model/log_density.h"
+#include "vinci/log_density.h"
 
 namespace vinci::infer {
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/log_density.h"
+#include "vinci/log_density.h"
 
 namespace vinci::infer::testing {
 

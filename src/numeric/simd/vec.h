@@ -519,8 +519,9 @@ VINCI_INLINE Split split(Vec x) {
 struct Powers {
   Vec p0, p1, p2, p3, p4;
 };
-/// c[B] + c[B+1] x + ... + c[B+N-1] x^(N-1): halves of a power of two, so that the chain of dependent operations is
-/// 2 log2(N) long. By template and not in a loop: arrays of partial sums would go through memory.
+/// c[B] + c[B+1] x + ... + c[B+N-1] x^(N-1): halves of a power of two, so that the chain of
+/// dependent operations is 2 log2(N) long. By template and not in a loop: arrays of partial sums
+/// would go through memory.
 template <int B, int N>
 VINCI_INLINE Vec estrin(const Powers& x, const double* c) {
   if constexpr (N == 1) {

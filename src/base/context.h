@@ -1,4 +1,0 @@
-// Context lies with the public headers.
-#pragma once
-
-#include "vinci/context.h"

@@ -1,4 +1,0 @@
-// Error lies with the public headers.
-#pragma once
-
-#include "vinci/error.h"

@@ -1,4 +1,0 @@
-// LogDensity lies with the public headers.
-#pragma once
-
-#include "vinci/log_density.h"
