@@ -106,7 +106,7 @@ std::string paint(const ReportOptions& options, std::string_view code, std::stri
 std::string compiled_line(const RunRecord& record) {
   std::string remark = plural(record.num_unconstrained, "unconstrained parameter");
   if (record.num_observations > 0) {
-    remark += ", " + plural(record.num_observations, "observation");
+    remark += ", " + plural(record.num_observations, "term");
     if (record.num_plates > 0) remark += " in " + plural(record.num_plates, "plate");
   }
   return stage_line("compiled", file_name(record.program), record.compile_seconds, remark);

@@ -21,7 +21,7 @@ struct ReportOptions {
   int max_rows = 60;
 };
 
-/// `compiled eight_schools.stan        3 ms    10 unconstrained parameters, 8 observations in 1
+/// `compiled eight_schools.stan        3 ms    10 unconstrained parameters, 8 terms in 1
 /// plate`
 std::string compiled_line(const draws::RunRecord& record);
 

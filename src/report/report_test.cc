@@ -97,7 +97,7 @@ TEST(Format, WrapsBetweenWords) {
 TEST(FitReport, ShowsEverything) {
   EXPECT_EQ(fit_report(eight_schools()),
             "compiled eight_schools.stan                        3 ms    10 unconstrained "
-            "parameters, 8 observations in 1 plate\n"
+            "parameters, 8 terms in 1 plate\n"
             "fitted   full-rank normal                         41 ms    3 104 density evaluations\n"
             "\n"
             "     mean   sd    5%  50%  95%  khat\n"

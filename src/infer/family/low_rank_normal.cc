@@ -44,10 +44,12 @@ void LowRankNormal::reparameterise(LaneMatrix noise, MutableLaneMatrix points) c
   const auto q = map_basis(basis_, dim(), rank_);
   const ConstStridedMap u = map_lanes(noise);
   StridedMap z = map_lanes(points);
-  const Matrix projected = q.transpose() * u;
-  const Matrix moved = map_square(core_, rank_).triangularView<Eigen::Lower>() * projected;
   z = u;
-  z.noalias() += q * (moved - projected);
+  if (rank_ > 0) {  // Eigen's triangular products do not take empty operands
+    const Matrix projected = q.transpose() * u;
+    const Matrix moved = map_square(core_, rank_).triangularView<Eigen::Lower>() * projected;
+    z.noalias() += q * (moved - projected);
+  }
   z.array().colwise() *= map_vector(diagonal_).array().sqrt();
   z.colwise() += map_vector(mean_);
 }
@@ -56,9 +58,11 @@ void LowRankNormal::log_q(LaneMatrix points, std::span<double> log_q) const {
   const auto q = map_basis(basis_, dim(), rank_);
   Matrix v = map_lanes(points).colwise() - map_vector(mean_);
   v.array().colwise() /= map_vector(diagonal_).array().sqrt();
-  const Matrix projected = q.transpose() * v;
-  const Matrix moved = map_square(core_, rank_).triangularView<Eigen::Lower>().solve(projected);
-  v.noalias() += q * (moved - projected);
+  if (rank_ > 0) {
+    const Matrix projected = q.transpose() * v;
+    const Matrix moved = map_square(core_, rank_).triangularView<Eigen::Lower>().solve(projected);
+    v.noalias() += q * (moved - projected);
+  }
   const double constant = log_normaliser();
   for (Index l = 0; l < points.lanes; ++l) {
     log_q[static_cast<size_t>(l)] = constant - 0.5 * v.col(l).squaredNorm();
@@ -66,6 +70,7 @@ void LowRankNormal::log_q(LaneMatrix points, std::span<double> log_q) const {
 }
 
 std::vector<double> LowRankNormal::marginal_sds() const {
+  if (rank_ == 0) return to_std(Vector(map_vector(diagonal_).array().sqrt()));
   const auto q = map_basis(basis_, dim(), rank_);
   const Matrix ql = q * map_square(core_, rank_).triangularView<Eigen::Lower>();
   const Vector variance = map_vector(diagonal_).array() * (1 - q.rowwise().squaredNorm().array() +
