@@ -362,29 +362,27 @@ void log1p_exp_equal_weights(const KernelCall& call) {
   Writer adjoint;
   in.open(call.in[0], lanes);
   adjoint.open(kWithAdjoint ? call.adjoint : nullptr, lanes);
-  Vec product[8];
-  Vec linear[8];
-  for (int64_t first = 0; first < count; first += kBlock) {
-    const int64_t last = first + kBlock < count ? first + kBlock : count;
-    for (int64_t l = 0; l < lanes; l += 8) {
-      product[l / 8] = Vec(1.0);
-      linear[l / 8] = Vec(0.0);
-    }
-    for (int64_t i = first; i < last; ++i) {
-      in.seek(i, lanes);
-      if (kWithAdjoint) adjoint.seek(i, lanes);
-      for (int64_t l = 0; l < lanes; l += 8) {
+  // Lanes outside, elements inside: the running product and sum stay in registers.
+  for (int64_t l = 0; l < lanes; l += 8) {
+    Vec total(0.0);
+    for (int64_t first = 0; first < count; first += kBlock) {
+      const int64_t last = first + kBlock < count ? first + kBlock : count;
+      Vec product(1.0);
+      Vec linear(0.0);
+      for (int64_t i = first; i < last; ++i) {
+        in.seek(i, lanes);
         const Vec x = in.at(l);
         const Vec t = vm::exp(-abs(x));
-        linear[l / 8] += positive_part(x);
-        product[l / 8] *= t + 1.0;
-        if (kWithAdjoint) adjoint.put(l, w * logistic_from(x, t));
+        linear += positive_part(x);
+        product *= t + 1.0;
+        if (kWithAdjoint) {
+          adjoint.seek(i, lanes);
+          adjoint.put(l, w * logistic_from(x, t));
+        }
       }
+      total += linear + vm::log(product);
     }
-    for (int64_t l = 0; l < lanes; l += 8) {
-      const Vec sum = linear[l / 8] + vm::log(product[l / 8]);
-      store(call.sum + l, fma(w, sum, load(call.sum + l)));
-    }
+    store(call.sum + l, fma(w, total, load(call.sum + l)));
   }
 }
 
