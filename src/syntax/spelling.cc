@@ -68,6 +68,38 @@ OperatorRow row(Operator op) {
 std::string_view spelling(Operator op) { return row(op).text; }
 int precedence(Operator op) { return row(op).precedence; }
 
+std::string_view base_keyword(BaseType base) {
+  switch (base) {
+    case BaseType::kVoid:
+      return "void";
+    case BaseType::kInt:
+      return "int";
+    case BaseType::kReal:
+      return "real";
+    case BaseType::kComplex:
+      return "complex";
+    case BaseType::kVector:
+      return "vector";
+    case BaseType::kRowVector:
+      return "row_vector";
+    case BaseType::kMatrix:
+      return "matrix";
+    case BaseType::kComplexVector:
+      return "complex_vector";
+    case BaseType::kComplexRowVector:
+      return "complex_row_vector";
+    case BaseType::kComplexMatrix:
+      return "complex_matrix";
+    case BaseType::kTuple:
+      return "tuple";
+    case BaseType::kFunction:
+      return "function";
+    case BaseType::kError:
+      return "unknown";
+  }
+  return "unknown";
+}
+
 std::string_view type_keyword(BaseType base, ConstraintKind constraint) {
   const bool is_vector = base == BaseType::kVector;
   switch (constraint) {
@@ -96,30 +128,7 @@ std::string_view type_keyword(BaseType base, ConstraintKind constraint) {
     default:
       break;
   }
-  switch (base) {
-    case BaseType::kInt:
-      return "int";
-    case BaseType::kReal:
-      return "real";
-    case BaseType::kComplex:
-      return "complex";
-    case BaseType::kVector:
-      return "vector";
-    case BaseType::kRowVector:
-      return "row_vector";
-    case BaseType::kMatrix:
-      return "matrix";
-    case BaseType::kComplexVector:
-      return "complex_vector";
-    case BaseType::kComplexRowVector:
-      return "complex_row_vector";
-    case BaseType::kComplexMatrix:
-      return "complex_matrix";
-    case BaseType::kTuple:
-      return "tuple";
-    default:
-      return "unknown";
-  }
+  return base_keyword(base);
 }
 
 BoundWords bound_words(ConstraintKind constraint) {

@@ -11,6 +11,8 @@ std::string_view spelling(Operator op);
 /// Larger binds tighter; 0 for operators that are not binary. [Stan reference manual, "Operator
 /// precedence table"]
 int precedence(Operator op);
+/// `real`, `row_vector`, `complex_matrix`, ...; `unknown` for kError.
+std::string_view base_keyword(BaseType base);
 /// `vector`, `simplex`, `cholesky_factor_cov`, ...: the keyword of a type with this base and
 /// constraint.
 std::string_view type_keyword(BaseType base, ConstraintKind constraint);

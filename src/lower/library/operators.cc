@@ -5,6 +5,7 @@
 #include "graph/arrays/arrays.h"
 #include "lower/bound_type.h"
 #include "lower/library.h"
+#include "syntax/spelling.h"
 
 namespace vinci::lower {
 namespace {
@@ -12,37 +13,8 @@ namespace {
 using graph::Op;
 using syntax::Operator;
 
-const char* spelling(Operator op) {
-  switch (op) {
-    case Operator::kAdd:
-      return "+";
-    case Operator::kSubtract:
-      return "-";
-    case Operator::kMultiply:
-      return "*";
-    case Operator::kDivide:
-      return "/";
-    case Operator::kIntDivide:
-      return "%/%";
-    case Operator::kModulo:
-      return "%";
-    case Operator::kLeftDivide:
-      return "\\";
-    case Operator::kEltMultiply:
-      return ".*";
-    case Operator::kEltDivide:
-      return "./";
-    case Operator::kPower:
-      return "^";
-    case Operator::kEltPower:
-      return ".^";
-    default:
-      return "this operator";
-  }
-}
-
 [[noreturn]] void size_mismatch(const Call& call, Operator op, const Value& a, const Value& b) {
-  call.fail(std::string("the sizes of the operands of `") + spelling(op) +
+  call.fail("the sizes of the operands of `" + std::string(syntax::spelling(op)) +
             "` do not match: " + dims_to_string(a.dims) + " and " + dims_to_string(b.dims));
 }
 
@@ -296,7 +268,8 @@ Value library_call(const Call& call, const char* name, Operator op, const Value&
                    const Value& b) {
   const LibraryFunction function = LibraryTable::instance().find(name);
   if (function == nullptr) {
-    call.fail(std::string("the operator `") + spelling(op) + "` is not covered for these operands",
+    call.fail(std::string("the operator `") + std::string(syntax::spelling(op)) +
+                  "` is not covered for these operands",
               source::DiagnosticKind::kNotCovered);
   }
   const Value args[] = {a, b};
