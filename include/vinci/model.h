@@ -39,6 +39,9 @@ class Model final : public LogDensity {
   Index dim() const override;
   void evaluate(LaneMatrix points, std::span<double> value,
                 MutableLaneMatrix gradient) const override;
+  void hessian_vector(LaneMatrix points, LaneMatrix directions,
+                      MutableLaneMatrix products) const override;
+  bool has_exact_hessian_vector() const override;
 
   /// Parameters, transformed parameters, then generated quantities.
   const std::vector<Variable>& variables() const;

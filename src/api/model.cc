@@ -76,6 +76,13 @@ void Model::evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatr
   impl_->model->evaluate(points, value, gradient);
 }
 
+void Model::hessian_vector(LaneMatrix points, LaneMatrix directions,
+                           MutableLaneMatrix products) const {
+  impl_->model->hessian_vector(points, directions, products);
+}
+
+bool Model::has_exact_hessian_vector() const { return impl_->model->has_exact_hessian_vector(); }
+
 const std::vector<Variable>& Model::variables() const { return impl_->variables; }
 const std::vector<std::string>& Model::unconstrained_names() const {
   return impl_->unconstrained_names;

@@ -36,4 +36,19 @@ void Objective::evaluate(LaneMatrix points, std::span<double> value, MutableLane
   nonfinite_.fetch_add(bad, std::memory_order_relaxed);
 }
 
+void Objective::hessian_vector(LaneMatrix points, LaneMatrix directions,
+                               MutableLaneMatrix products) {
+  density_.hessian_vector(points, directions, products);
+  int64_t bad = 0;
+  for (Index l = 0; l < products.lanes; ++l) {
+    bool finite = true;
+    for (Index r = 0; r < products.rows; ++r) finite = finite && std::isfinite(products(r, l));
+    if (finite) continue;
+    ++bad;
+    for (Index r = 0; r < products.rows; ++r) products(r, l) = 0;
+  }
+  evaluations_.fetch_add(2 * points.lanes, std::memory_order_relaxed);
+  nonfinite_.fetch_add(bad, std::memory_order_relaxed);
+}
+
 }  // namespace vinci::infer

@@ -20,7 +20,8 @@ struct Budget {
 };
 
 /// Laws: (1) value and gradient at a lane are both finite, or value is -inf and the gradient is 0;
-/// (2) every lane counts as one evaluation. May be used from several threads at once.
+/// (2) every lane counts as one evaluation, of hessian_vector as two. May be used from several
+/// threads at once.
 class Objective {
  public:
   /// The clock of the budget starts here. Both references must outlive the object.
@@ -36,6 +37,9 @@ class Objective {
   void evaluate(LaneMatrix points, std::span<double> value) {
     evaluate(points, value, {nullptr, 0, 0, 0});
   }
+  /// As LogDensity::hessian_vector; products that are not all finite become 0.
+  void hessian_vector(LaneMatrix points, LaneMatrix directions, MutableLaneMatrix products);
+  bool has_exact_hessian_vector() const { return density_.has_exact_hessian_vector(); }
 
   int64_t evaluations() const { return evaluations_.load(std::memory_order_relaxed); }
   int64_t nonfinite() const { return nonfinite_.load(std::memory_order_relaxed); }

@@ -4,9 +4,12 @@
 
 namespace vinci::infer {
 
+namespace {
+constexpr Index kBlock = 64;
+}  // namespace
+
 void ParallelLogDensity::evaluate(LaneMatrix points, std::span<double> value,
                                   MutableLaneMatrix gradient) const {
-  constexpr Index kBlock = 64;
   const Index blocks = (points.lanes + kBlock - 1) / kBlock;
   pool_.parallel_for(blocks, [&](Index block) {
     const Index first = block * kBlock;
@@ -18,6 +21,18 @@ void ParallelLogDensity::evaluate(LaneMatrix points, std::span<double> value,
     density_.evaluate({points.data + first, points.rows, width, points.stride},
                       value.subspan(static_cast<size_t>(first), static_cast<size_t>(width)),
                       block_gradient);
+  });
+}
+
+void ParallelLogDensity::hessian_vector(LaneMatrix points, LaneMatrix directions,
+                                        MutableLaneMatrix products) const {
+  const Index blocks = (points.lanes + kBlock - 1) / kBlock;
+  pool_.parallel_for(blocks, [&](Index block) {
+    const Index first = block * kBlock;
+    const Index width = std::min(kBlock, points.lanes - first);
+    density_.hessian_vector({points.data + first, points.rows, width, points.stride},
+                            {directions.data + first, directions.rows, width, directions.stride},
+                            {products.data + first, products.rows, width, products.stride});
   });
 }
 

@@ -16,6 +16,9 @@ class ParallelLogDensity final : public LogDensity {
   Index dim() const override { return density_.dim(); }
   void evaluate(LaneMatrix points, std::span<double> value,
                 MutableLaneMatrix gradient) const override;
+  void hessian_vector(LaneMatrix points, LaneMatrix directions,
+                      MutableLaneMatrix products) const override;
+  bool has_exact_hessian_vector() const override { return density_.has_exact_hessian_vector(); }
 
  private:
   const LogDensity& density_;
