@@ -3,7 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <utility>
+#include <vector>
 
 namespace vinci {
 
@@ -52,6 +55,14 @@ class LogDensity {
                               MutableLaneMatrix products) const;
   /// Whether hessian_vector is exact up to rounding.
   virtual bool has_exact_hessian_vector() const { return false; }
+
+  /// Pairs (i, j), i > j, sorted, of coordinates whose mixed second derivative may be other than
+  /// zero; all others vanish everywhere. nullopt: not known, or more than `max_pairs`. Methods use
+  /// it to keep precision matrices sparse.
+  virtual std::optional<std::vector<std::pair<std::int32_t, std::int32_t>>> hessian_pattern(
+      std::size_t /*max_pairs*/) const {
+    return std::nullopt;
+  }
 };
 
 }  // namespace vinci

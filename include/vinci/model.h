@@ -42,6 +42,8 @@ class Model final : public LogDensity {
   void hessian_vector(LaneMatrix points, LaneMatrix directions,
                       MutableLaneMatrix products) const override;
   bool has_exact_hessian_vector() const override;
+  std::optional<std::vector<std::pair<std::int32_t, std::int32_t>>> hessian_pattern(
+      std::size_t max_pairs) const override;
 
   /// Parameters, transformed parameters, then generated quantities.
   const std::vector<Variable>& variables() const;

@@ -83,6 +83,11 @@ void Model::hessian_vector(LaneMatrix points, LaneMatrix directions,
 
 bool Model::has_exact_hessian_vector() const { return impl_->model->has_exact_hessian_vector(); }
 
+std::optional<std::vector<std::pair<std::int32_t, std::int32_t>>> Model::hessian_pattern(
+    std::size_t max_pairs) const {
+  return impl_->model->hessian_pattern(max_pairs);
+}
+
 const std::vector<Variable>& Model::variables() const { return impl_->variables; }
 const std::vector<std::string>& Model::unconstrained_names() const {
   return impl_->unconstrained_names;

@@ -83,6 +83,8 @@ class ArrayFunction {
   virtual std::string name() const = 0;
   virtual int num_inputs() const = 0;
   virtual int num_outputs() const = 0;
+  /// Whether the outputs are linear in the inputs.
+  virtual bool linear() const { return false; }
   /// Whether `other` computes the same outputs from the same inputs; lets equal calls be merged.
   virtual bool equals(const ArrayFunction& other) const { return this == &other; }
   /// Doubles of scratch per lane that `forward` leaves for `reverse`.

@@ -40,6 +40,7 @@ class Objective {
   /// As LogDensity::hessian_vector; products that are not all finite become 0.
   void hessian_vector(LaneMatrix points, LaneMatrix directions, MutableLaneMatrix products);
   bool has_exact_hessian_vector() const { return density_.has_exact_hessian_vector(); }
+  auto hessian_pattern(size_t max_pairs) const { return density_.hessian_pattern(max_pairs); }
 
   int64_t evaluations() const { return evaluations_.load(std::memory_order_relaxed); }
   int64_t nonfinite() const { return nonfinite_.load(std::memory_order_relaxed); }

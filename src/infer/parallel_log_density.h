@@ -19,6 +19,10 @@ class ParallelLogDensity final : public LogDensity {
   void hessian_vector(LaneMatrix points, LaneMatrix directions,
                       MutableLaneMatrix products) const override;
   bool has_exact_hessian_vector() const override { return density_.has_exact_hessian_vector(); }
+  std::optional<std::vector<std::pair<std::int32_t, std::int32_t>>> hessian_pattern(
+      std::size_t max_pairs) const override {
+    return density_.hessian_pattern(max_pairs);
+  }
 
  private:
   const LogDensity& density_;

@@ -12,6 +12,7 @@
 #include "check/check.h"
 #include "data/data_table.h"
 #include "exec/plan.h"
+#include "graph/hessian_pattern.h"
 #include "graph/passes/passes.h"
 #include "lower/lower.h"
 #include "source/diagnostic.h"
@@ -61,6 +62,9 @@ class Model final : public LogDensity {
   Index dim() const override { return static_cast<Index>(lowered_->num_unconstrained); }
   void evaluate(LaneMatrix points, std::span<double> value,
                 MutableLaneMatrix gradient) const override;
+  std::optional<graph::CoordinatePairs> hessian_pattern(size_t max_pairs) const override {
+    return graph::hessian_pattern(lowered_->graph, max_pairs);
+  }
   /// The same, with the log density without the Jacobian of the constraint transforms.
   void evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient,
                 std::span<double> value_no_jacobian) const;

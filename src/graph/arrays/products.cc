@@ -21,6 +21,7 @@ class DataMatrixProduct final : public ArrayFunction {
         transposed_(make_panels(matrix.data(), rows, cols, true)) {}
 
   std::string name() const override { return "data_matrix_product"; }
+  bool linear() const override { return true; }
   int num_inputs() const override { return static_cast<int>(cols_); }
   int num_outputs() const override { return static_cast<int>(rows_); }
   int64_t scratch_size() const override { return 1; }
