@@ -20,11 +20,11 @@ struct FitOptions {
   int threads = 0;         ///< 0: as many as the machine has
   std::int64_t draws = 1000;
   std::string method =
-      "auto";  ///< auto, pathfinder, bam, natural-gradient, mean-field, advi, laplace
+      "auto";  ///< auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, advi, laplace
   std::string family = "auto";    ///< auto, mean-field, full-rank
   std::vector<double> init = {};  ///< unconstrained point of the first path; empty: at random
   double budget_seconds = 60;     ///< after which the best so far is returned
-  std::int64_t budget_evaluations = 2'000'000;
+  std::int64_t budget_evaluations = 20'000'000;
 };
 
 /// What draws may be used for. good: means, deviations and tails. usable: means and deviations,

@@ -133,9 +133,9 @@ void add_fit(CLI::App& app, int& status) {
   add_program_options(*fit, command->program);
   add_data_options(*fit, command->data);
   fit->add_option("--method", command->method,
-                  "auto, pathfinder, bam, natural-gradient, mean-field, advi, laplace")
+                  "auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, advi, laplace")
       ->capture_default_str();
-  fit->add_option("--family", command->family, "auto, mean-field, full-rank")
+  fit->add_option("--family", command->family, "auto, mean-field, full-rank, sparse")
       ->capture_default_str();
   fit->add_option("--draws", command->fit.draws, "draws to hand out")->capture_default_str();
   fit->add_option("--seed", command->fit.seed, "seed of all random numbers")

@@ -11,6 +11,7 @@ namespace {
 constexpr double kGoodKhat = 0.5;
 constexpr double kNonfiniteShare = 0.01;
 constexpr double kNonfiniteRemark = 0.001;
+constexpr double kMostlyOutside = 0.5;
 // Another optimum this many nats below carries less than one thousandth of the mass.
 constexpr double kNegligibleMode = -6.9;
 
@@ -37,9 +38,29 @@ class Judge {
 constexpr std::string_view kReparameterise =
     "Reparameterise the model, for instance non-centre its hierarchies or put tighter priors on "
     "its scales.";
+constexpr std::string_view kDeclareConstraints =
+    "Declare the constraints that the density enforces, so that draws cannot leave its support.";
 constexpr std::string_view kRicherFamily = "Try a richer family, or a larger budget.";
 
+void judge_populations(const Evidence& e, Judge& judge) {
+  if (e.populations_agree) {
+    judge.lower_to(Grade::kUsable,
+                   fmt::format("No approximation covers the posterior (k-hat {:.2f}); the draws come "
+                               "from sequential Monte Carlo, whose independent populations agree "
+                               "(R-hat {:.3f}).",
+                               e.khat, e.population_rhat));
+    return;
+  }
+  judge.lower_to(Grade::kBad,
+                 fmt::format("No approximation covers the posterior (k-hat {:.2f}), and the "
+                             "populations of sequential Monte Carlo disagree (R-hat {:.2f}).",
+                             e.khat, e.population_rhat));
+  judge.suggest(kReparameterise);
+  judge.suggest("Allow more evaluations or more time.");
+}
+
 void judge_tail(const Evidence& e, Judge& judge) {
+  if (e.sampled) return judge_populations(e, judge);
   if (std::isnan(e.khat)) {
     judge.lower_to(Grade::kBad,
                    fmt::format("{} draws are too few to judge the fit by.", e.num_judged));
@@ -83,7 +104,8 @@ void judge_optimisation(const Evidence& e, Judge& judge) {
     judge.lower_to(Grade::kUsable, "The optimisation ended before its stopping rule was met.");
     judge.suggest("Allow more evaluations or more time.");
   }
-  if (!(e.gap > e.gap_tolerance)) return;
+  // Where the draws do not come from q, it does not matter how far q was from its best.
+  if (e.sampled || !(e.gap > e.gap_tolerance)) return;
   // The gap is in nats. Half the square of a mean error in standard deviations is its share of the
   // gap, so a tenth of a nat per coordinate is an error of almost half a deviation in each.
   const bool far = e.gap > std::max(1.0, 0.1 * static_cast<double>(e.dim));
@@ -176,13 +198,19 @@ Verdict judge(const Evidence& e) {
   }
   judge_tail(e, judge);
   const double share = static_cast<double>(e.num_nonfinite) / static_cast<double>(e.num_judged);
-  if (share > kNonfiniteShare) {
+  if (share > kNonfiniteShare && share < kMostlyOutside && e.reweighted) {
+    // A density that is cut off where no constraint says so: draws outside have weight zero, which
+    // is what importance weights are for.
+    judge.lower_to(Grade::kUsable,
+                   fmt::format("The log density is not finite at {:.1f} % of the draws of the "
+                               "approximation; the reweighted draws are those inside its support.",
+                               100 * share));
+    judge.suggest(kDeclareConstraints);
+  } else if (share > kNonfiniteShare) {
     judge.lower_to(
         Grade::kBad,
         fmt::format("The log density is not finite at {:.1f} % of the draws.", 100 * share));
-    judge.suggest(
-        "Declare the constraints that the density enforces, so that draws cannot leave its "
-        "support.");
+    judge.suggest(kDeclareConstraints);
   } else if (e.num_nonfinite > 0) {
     std::string reason = fmt::format("The log density is not finite at {} of {} draws.",
                                      e.num_nonfinite, e.num_judged);
@@ -194,7 +222,7 @@ Verdict judge(const Evidence& e) {
   }
   judge_optimisation(e, judge);
   judge_starts(e, judge);
-  if (e.dim > 100 && e.ess < 0.01 * static_cast<double>(e.num_judged)) {
+  if (!e.sampled && e.dim > 100 && e.ess < 0.01 * static_cast<double>(e.num_judged)) {
     judge.lower_to(Grade::kBad, fmt::format("{} draws have an effective sample size of {:.0f}.",
                                             e.num_judged, e.ess));
   }

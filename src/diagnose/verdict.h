@@ -39,6 +39,11 @@ struct Evidence {
   Estimate elbo;
   bool reweighted = false;  // the draws handed out are importance-resampled
   bool adapted = false;     // q was fitted to importance-weighted draws: its k-hat is optimistic
+  /// The draws come from sequential Monte Carlo that started from q; its populations are what they
+  /// are judged by, k-hat of q is not.
+  bool sampled = false;
+  bool populations_agree = false;
+  double population_rhat = std::numeric_limits<double>::quiet_NaN();
   std::ptrdiff_t num_modes_covered = 1;  // modes that the approximation was built from
   /// Estimated nats between the ELBO and its optimum within the family, and what was asked for;
   /// NaN: unknown.
@@ -64,7 +69,7 @@ struct Verdict {
 /// good: k-hat <= 0.5 and nothing speaks against it: means, deviations and tails may be used.
 /// usable: k-hat up to min(0.7, 1 - 1/log10 S): means and deviations may be used, tails with care.
 /// bad: the draws are not draws of the posterior, or nothing shows that they are. Regardless of
-/// k-hat: no finite density, more than 1 % draws of zero density, another optimum of more than 1e-3
+/// k-hat: no finite density, more than 1 % draws of zero density (half, where weights take care of them), another optimum of more than 1e-3
 /// of the mass, an optimisation that was cut off far from its optimum, D > 100 with effective
 /// sample share below 1 %. [thresholds of k-hat: Vehtari et al. 2024, JMLR 25(72), sec. 3.2.4; Yao
 /// et al. 2018, sec. 3]

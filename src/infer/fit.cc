@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "infer/dense.h"
 #include "infer/family/full_rank_normal.h"
 #include "infer/family/mean_field_normal.h"
 #include "infer/family/mixture.h"
@@ -17,9 +18,13 @@
 #include "infer/method/adaptive_mixture.h"
 #include "infer/method/advi.h"
 #include "infer/method/batch_and_match.h"
+#include "infer/method/gaussian_score_matching.h"
 #include "infer/method/laplace.h"
 #include "infer/method/mean_field_adam.h"
+#include "infer/method/patched_batch_and_match.h"
 #include "infer/method/pathfinder.h"
+#include "infer/method/smc.h"
+#include "infer/method/sparse_newton.h"
 #include "infer/method/sqrt_natural_gradient.h"
 #include "infer/objective.h"
 #include "infer/parallel_log_density.h"
@@ -34,9 +39,11 @@ struct MethodWord {
   Method method;
   std::string_view word;
 };
-constexpr std::array<MethodWord, 7> kMethods = {{{Method::kAuto, "auto"},
+constexpr std::array<MethodWord, 9> kMethods = {{{Method::kAuto, "auto"},
                                                  {Method::kPathfinder, "pathfinder"},
                                                  {Method::kBatchAndMatch, "bam"},
+                                                 {Method::kPatchedBatchAndMatch, "pbam"},
+                                                 {Method::kGaussianScoreMatching, "gsm"},
                                                  {Method::kNaturalGradient, "natural-gradient"},
                                                  {Method::kMeanField, "mean-field"},
                                                  {Method::kAdvi, "advi"},
@@ -45,9 +52,10 @@ struct FamilyWord {
   FamilyChoice family;
   std::string_view word;
 };
-constexpr std::array<FamilyWord, 3> kFamilies = {{{FamilyChoice::kAuto, "auto"},
+constexpr std::array<FamilyWord, 4> kFamilies = {{{FamilyChoice::kAuto, "auto"},
                                                   {FamilyChoice::kMeanField, "mean-field"},
-                                                  {FamilyChoice::kFullRank, "full-rank"}}};
+                                                  {FamilyChoice::kFullRank, "full-rank"},
+                                                  {FamilyChoice::kSparse, "sparse"}}};
 
 /// What a method leaves to be judged.
 struct Candidate {
@@ -62,8 +70,19 @@ struct Candidate {
   std::vector<double> other_modes;  // log mass relative to q, of what q does not cover
 };
 
+// Below this dimension a dense covariance is cheap.
+constexpr Index kMinSparseDim = 150;
+// Up to here a sparse normal is written out in full for what builds on it.
+constexpr Index kMaxDenseEscalationDim = 500;
+constexpr Index kMaxPairsPerRow = 40;
+constexpr Index kMaxColours = 60;
+
+// Importance weights will do up to here, with room for the error of k-hat itself.
+constexpr double kReliableKhat = 0.65;
+
 // The mixture learns D^2/2 numbers a component from a few thousand effective draws.
 constexpr Index kMaxMixtureDim = 40;
+constexpr Index kMaxSampledDim = 200;
 
 class Fit {
  public:
@@ -115,11 +134,15 @@ class Fit {
     switch (options_.method) {
       case Method::kAuto:
       case Method::kNaturalGradient:
-        return wants_mean_field() ? mean_field() : full_rank();
+        return normal();
       case Method::kPathfinder:
         return only_pathfinder();
       case Method::kBatchAndMatch:
         return only_batch_and_match();
+      case Method::kPatchedBatchAndMatch:
+        return only_patched_batch_and_match();
+      case Method::kGaussianScoreMatching:
+        return only_gaussian_score_matching();
       case Method::kMeanField:
         return mean_field();
       case Method::kAdvi:
@@ -148,7 +171,8 @@ class Fit {
   }
 
   Candidate full_rank() {
-    if (start().best < 0) return {};
+    if (starts_.paths.empty()) start();
+    if (starts_.best < 0) return {};
     LadderOptions o;
     o.seed = options_.seed;
     o.gap_tolerance = gap_tolerance_;
@@ -184,8 +208,62 @@ class Fit {
     return c;
   }
 
+  /// The best normal that the dimension allows.
+  Candidate normal() {
+    if (const std::optional<SparsePlan> plan = plan_precision()) {
+      if (start().best < 0) return {};
+      Candidate c = sparse(*plan);
+      if (c.q) return c;
+    }
+    return wants_mean_field() ? mean_field() : full_rank();
+  }
+
+  /// How to keep the precision sparse; nothing where it is not worth it.
+  std::optional<SparsePlan> plan_precision() const {
+    const bool asked = options_.family == FamilyChoice::kSparse;
+    if (!asked && (options_.family != FamilyChoice::kAuto || dim() < kMinSparseDim)) return {};
+    auto pairs = objective_.hessian_pattern(static_cast<size_t>(kMaxPairsPerRow * dim()));
+    if (!pairs) {
+      if (asked) {
+        throw Error(Error::Kind::kUsage,
+                    "family is `sparse`; the Hessian of this model is dense, so that nothing can be "
+                    "left out of its precision matrix: use full-rank or mean-field");
+      }
+      return {};
+    }
+    SparsePlan plan = plan_sparse(dim(), std::move(*pairs));
+    // A dense step costs about D^2 a draw; a sparse one its colours' gradients and its factor.
+    const bool pays = plan.num_colours <= kMaxColours && plan.factor_entries < dim() * dim() / 4;
+    if (!asked && !pays) return {};
+    return plan;
+  }
+
+  Candidate sparse(const SparsePlan& plan) {
+    const LowRankNormal& path = *best_path().approximation;
+    SparseNewtonOptions o;
+    o.gap_tolerance = gap_tolerance_;
+    const SparseNewtonResult r = sparse_newton(objective_, plan, path.mean(), path.marginal_sds(),
+                                               o, key(stream::kMethod));
+    stage("sparse Newton", r.elbo);
+    if (!r.normal) return {};
+    // Where it went astray, the dense methods may not.
+    const auto a = estimate_elbo(objective_, *r.normal, 256, key(stream::kRaceElbo));
+    const auto b = estimate_elbo(objective_, path, 256, key(stream::kRaceElbo));
+    if (!(a.value > b.value)) return {};
+    Candidate c;
+    c.q = r.normal;
+    if (dim() <= kMaxDenseEscalationDim) {
+      c.normals.push_back(r.normal->to_full_rank());
+      c.weights.push_back(1);
+    }
+    c.gap = std::max(0.0, r.gap - 2 * r.gap_error);
+    c.converged = r.converged;
+    return c;
+  }
+
   Candidate mean_field() {
-    if (start().best < 0) return {};
+    if (starts_.paths.empty()) start();
+    if (starts_.best < 0) return {};
     const LowRankNormal& low_rank = *best_path().approximation;
     MeanFieldAdamOptions o;
     const MeanFieldAdamResult r = mean_field_adam(
@@ -194,12 +272,58 @@ class Fit {
     Candidate c;
     c.q = std::make_shared<MeanFieldNormal>(r.normal);
     c.converged = r.converged;
-    // Pathfinder's own approximation sees correlations; keep it where that is worth more.
-    if (options_.family == FamilyChoice::kAuto && options_.method != Method::kMeanField) {
-      const auto a = estimate_elbo(objective_, *c.q, 200, key(stream::kRaceElbo));
-      const auto b = estimate_elbo(objective_, low_rank, 200, key(stream::kRaceElbo));
-      if (b.value > a.value) c.q = best_path().approximation;
+    if (options_.family != FamilyChoice::kAuto || options_.method == Method::kMeanField) return c;
+    // Correlations of low rank: Pathfinder's own, and those that matching scores finds from there.
+    const auto bound = [this](const Family& q) {
+      return estimate_elbo(objective_, q, 200, key(stream::kRaceElbo)).value;
+    };
+    double best = bound(*c.q);
+    const auto consider = [&](const FamilyPtr& q) {
+      const double elbo = q ? bound(*q) : -std::numeric_limits<double>::infinity();
+      if (!(elbo > best)) return;
+      best = elbo;
+      c.q = q;
+      c.converged = true;
+    };
+    consider(best_path().approximation);
+    if (!objective_.should_stop()) {
+      consider(patched(low_rank.mean(), low_rank.marginal_sds()));
+      stage("patched batch-and-match", best);
     }
+    return c;
+  }
+
+  FamilyPtr patched(const std::vector<double>& mean, const std::vector<double>& sd) {
+    PatchedBatchAndMatchOptions o;
+    o.rank = std::min<Index>(32, dim());
+    return patched_batch_and_match(objective_, mean, sd, o, key(stream::kMethod)).normal;
+  }
+
+  Candidate only_patched_batch_and_match() {
+    if (start().best < 0) return {};
+    Candidate c;
+    c.q = patched(best_path().approximation->mean(), best_path().approximation->marginal_sds());
+    stage("patched batch-and-match", std::numeric_limits<double>::quiet_NaN());
+    return c;
+  }
+
+  Candidate only_gaussian_score_matching() {
+    if (start().best < 0) return {};
+    const GaussianScoreMatchingResult r = gaussian_score_matching(
+        objective_, best_path().approximation->to_full_rank(), {}, key(stream::kMethod));
+    return judged_by_gap(r.normal, "Gaussian score matching");
+  }
+
+  /// A full-rank normal whose method has no estimate of its own of how far it is from the best.
+  Candidate judged_by_gap(const FullRankNormal& normal, const char* name) {
+    Candidate c;
+    c.q = std::make_shared<FullRankNormal>(normal);
+    if (!objective_.should_stop()) {
+      const GapEstimate gap = estimate_gap(objective_, normal, 1024, key(stream::kGap));
+      c.gap = std::max(0.0, gap.gap - 2 * gap.error);
+    }
+    stage(name, std::numeric_limits<double>::quiet_NaN());
+    c.converged = c.gap <= gap_tolerance_;
     return c;
   }
 
@@ -222,15 +346,7 @@ class Fit {
     o.iterations = 100;
     const BatchAndMatchResult r = batch_and_match(
         objective_, best_path().approximation->to_full_rank(), o, key(stream::kMethod));
-    Candidate c;
-    c.q = std::make_shared<FullRankNormal>(r.normal);
-    if (!objective_.should_stop()) {
-      const GapEstimate gap = estimate_gap(objective_, r.normal, 1024, key(stream::kGap));
-      c.gap = std::max(0.0, gap.gap - 2 * gap.error);
-    }
-    stage("batch-and-match", std::numeric_limits<double>::quiet_NaN());
-    c.converged = c.gap <= gap_tolerance_;
-    return c;
+    return judged_by_gap(r.normal, "batch-and-match");
   }
 
   Candidate only_advi() {
@@ -279,7 +395,7 @@ class Fit {
   /// Richer families, cheapest first, until k-hat is good. Each is kept only if k-hat falls by
   /// 0.05.
   void escalate(Candidate& candidate, Judgement& j) {
-    constexpr double kGoodKhat = 0.5, kReliableKhat = 0.65, kWorthwhile = 0.05;
+    constexpr double kGoodKhat = 0.5, kWorthwhile = 0.05;
     const auto consider = [&](const FamilyPtr& q, uint32_t stream, const char* name) {
       Judgement next = judge(*q, stream);
       stage(name, next.elbo.value);
@@ -292,7 +408,13 @@ class Fit {
     consider(widen(candidate.normals, candidate.weights), stream::kSecondJudge, "wider tails");
     // A mixture costs more than all before it and is never more than usable: not where importance
     // weights will do.
-    if (j.khat() <= kReliableKhat || objective_.should_stop() || dim() > kMaxMixtureDim) return;
+    if (j.khat() <= kReliableKhat || objective_.should_stop()) return;
+    if (dim() <= kMaxMixtureDim) adapt(candidate, j, consider);
+    if (j.khat() > kReliableKhat && worth_sampling(j)) sample(candidate, j);
+  }
+
+  template <class Consider>
+  void adapt(Candidate& candidate, const Judgement& j, const Consider& consider) {
     AdaptiveMixtureOptions o;
     const AdaptiveMixtureResult r = adapt_mixture(objective_, candidate.normals.front(), j, o,
                                                   options_.seed, stream::kEscalation);
@@ -300,6 +422,60 @@ class Fit {
     if (!r.mixture) return;
     consider(r.mixture, stream::kThirdJudge, "judge (mixture)");
     candidate.adapted = candidate.q == r.mixture;
+  }
+
+  /// Whether sequential Monte Carlo can end within the budget: some fifty moves of ten steps each.
+  bool worth_sampling(const Judgement& j) const {
+    const SmcOptions o;
+    const auto evaluations =
+        static_cast<double>(50 * o.leapfrog_steps * o.islands * o.particles);
+    const double each = objective_.elapsed_seconds() / static_cast<double>(objective_.evaluations());
+    return !j.psis.weights.empty() && dim() <= kMaxSampledDim && !objective_.should_stop() &&
+           objective_.evaluations_left() > evaluations &&
+           objective_.seconds_left() > each * evaluations;
+  }
+
+  /// The last rung: particles that follow a path from q to the posterior. A mixture fitted to them
+  /// may be an approximation that k-hat can vouch for; else the particles themselves are the draws.
+  void sample(Candidate& candidate, Judgement& j) {
+    const auto progress = [this](double beta, double log_evidence) {
+      Progress p;
+      p.stage = "sequential Monte Carlo";
+      p.fraction = beta;
+      p.elbo = log_evidence;
+      p.elapsed_seconds = objective_.elapsed_seconds();
+      context_.progress(p);
+    };
+    SmcOptions o;
+    SmcResult r = smc(objective_, candidate.normals, candidate.weights, o, options_.seed,
+                      stream::kSmc, progress);
+    stage("sequential Monte Carlo", r.log_evidence.value);
+    if (!r.completed) return;
+    if (dim() <= kMaxMixtureDim && !objective_.should_stop()) {
+      Judgement particles;
+      particles.count = r.count;
+      particles.points = r.points;
+      particles.psis.weights.assign(static_cast<size_t>(r.count),
+                                    1 / static_cast<double>(r.count));
+      particles.psis.khat = std::numeric_limits<double>::infinity();
+      AdaptiveMixtureOptions mixture_options;
+      const AdaptiveMixtureResult mixture =
+          adapt_mixture(objective_, candidate.normals.front(), particles, mixture_options,
+                        options_.seed, stream::kSmcMixture);
+      stage("mixture of particles", std::numeric_limits<double>::quiet_NaN());
+      if (mixture.mixture && mixture.khat < std::min(j.khat(), kReliableKhat)) {
+        Judgement next = judge(*mixture.mixture, stream::kFourthJudge);
+        stage("judge (mixture)", next.elbo.value);
+        note_bound(next.elbo);
+        if (next.khat() <= kReliableKhat) {
+          candidate.q = mixture.mixture;
+          candidate.adapted = true;
+          j = std::move(next);
+          return;
+        }
+      }
+    }
+    if (r.trustworthy()) sampled_ = std::move(r);
   }
 
   void judge_and_hand_out(Candidate& candidate) {
@@ -316,6 +492,7 @@ class Fit {
     result_.num_judged = j.count;
     result_.log_evidence = {j.psis.log_mean_ratio, j.psis.log_mean_ratio_error};
     num_nonfinite_draws_ = j.psis.num_nonfinite;
+    if (sampled_.count > 0) return hand_out_particles();
     if (j.psis.weights.empty()) return;
     // Weights with k-hat up to 1 have a mean: reweighted draws are nearer to the posterior than q
     // is, even where they are not near enough to be called reliable.
@@ -336,6 +513,26 @@ class Fit {
       result_.log_density.push_back(j.log_density[i]);
       result_.log_q.push_back(j.log_q[i]);
     }
+  }
+
+  void hand_out_particles() {
+    result_.sampled = true;
+    result_.family = "sequential Monte Carlo from " + result_.family;
+    result_.log_evidence = sampled_.log_evidence;
+    num_nonfinite_draws_ = 0;
+    // They stand in the order of their populations: a stride takes of all alike.
+    result_.num_draws = std::min(options_.draws, sampled_.count);
+    std::vector<double> log_q(static_cast<size_t>(result_.num_draws));
+    Matrix points(dim(), result_.num_draws);
+    for (Index s = 0; s < result_.num_draws; ++s) {
+      const Index from = s * sampled_.count / result_.num_draws;
+      const auto first = sampled_.points.begin() + from * dim();
+      result_.draws.insert(result_.draws.end(), first, first + dim());
+      result_.log_density.push_back(sampled_.log_density[static_cast<size_t>(from)]);
+      for (Index d = 0; d < dim(); ++d) points(d, s) = first[d];
+    }
+    result_.approximation->log_q(lanes_of(points), log_q);
+    result_.log_q = std::move(log_q);
   }
 
   void finish(const Candidate& candidate) {
@@ -363,6 +560,9 @@ class Fit {
     e.other_modes = candidate.other_modes;
     e.num_modes_covered = candidate.modes_covered;
     e.adapted = candidate.adapted;
+    e.sampled = result_.sampled;
+    e.populations_agree = sampled_.count > 0 && sampled_.trustworthy();
+    e.population_rhat = sampled_.rhat;
     e.num_starts = result_.num_paths;
     e.num_failed_starts = result_.num_failed_paths;
     result_.verdict = diagnose::judge(e);
@@ -395,6 +595,7 @@ class Fit {
   double gap_tolerance_;
   PathfinderResult starts_;
   FitResult result_;
+  SmcResult sampled_;  // count > 0: these are the draws
   Index num_nonfinite_draws_ = 0;
   int64_t staged_evaluations_ = 0;
   double staged_seconds_ = 0;

@@ -18,15 +18,17 @@ enum class Method {
   kAuto,
   kPathfinder,
   kBatchAndMatch,
+  kPatchedBatchAndMatch,
+  kGaussianScoreMatching,
   kNaturalGradient,
   kMeanField,
   kAdvi,
   kLaplace,
 };
-enum class FamilyChoice { kAuto, kMeanField, kFullRank };
+enum class FamilyChoice { kAuto, kMeanField, kFullRank, kSparse };
 
-/// The words of the command line: auto, pathfinder, bam, natural-gradient, mean-field, advi,
-/// laplace; auto, mean-field, full-rank. The parsers throw vinci::Error (kUsage) that lists the
+/// The words of the command line: auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, advi,
+/// laplace; auto, mean-field, full-rank, sparse. The parsers throw vinci::Error (kUsage) that lists the
 /// words.
 std::string_view to_string(Method method);
 std::string_view to_string(FamilyChoice family);
@@ -43,7 +45,7 @@ struct FitOptions {
   double init_radius = 2;
   std::vector<double> init;  // unconstrained point where path 0 starts; empty: at random
   double budget_seconds = 60;
-  int64_t budget_evaluations = 2'000'000;
+  int64_t budget_evaluations = 20'000'000;
   double gap_tolerance = 0;        // nats; 0: max(0.01, 0.001 D)
   Index judge_draws = 0;           // drawn from q for the diagnosis; 0: chosen, at least `draws`
   Index max_full_rank_dim = 1000;  // larger dimensions get a family without a dense covariance
@@ -68,6 +70,7 @@ struct FitResult {
   std::vector<double> log_density;  // [num_draws]
   std::vector<double> log_q;        // [num_draws]
   bool resampled = false;           // importance-resampled to the posterior, not plain draws of q
+  bool sampled = false;             // by sequential Monte Carlo from q
 
   std::string family;       // what q is, for a person
   FamilyPtr approximation;  // q itself; null where the fit failed

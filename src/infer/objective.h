@@ -50,6 +50,10 @@ class Objective {
   bool budget_spent() const {
     return evaluations() >= budget_.evaluations || elapsed_seconds() >= budget_.seconds;
   }
+  double evaluations_left() const {
+    return static_cast<double>(budget_.evaluations) - static_cast<double>(evaluations());
+  }
+  double seconds_left() const { return budget_.seconds - elapsed_seconds(); }
   /// Methods ask between steps, and return what they have if told so.
   bool should_stop() const { return context_.cancelled() || budget_spent(); }
 
