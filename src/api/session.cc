@@ -219,9 +219,10 @@ TypedProgramPtr compile(source::FileId file, const std::vector<std::string>& inc
   syntax::ParseOptions options;
   options.lex.include_paths = include_paths;
   syntax::Program program = syntax::parse(file, sources, sink, options);
-  if (sink.has_errors()) return nullptr;
+  // What the parser could read is checked all the same: one run shows all faults.
+  const bool parsed = !sink.has_errors();
   auto typed = check::check(std::move(program), sink);
-  if (!typed) return nullptr;
+  if (!parsed || !typed) return nullptr;
   return std::make_shared<const check::TypedProgram>(std::move(*typed));
 }
 

@@ -269,6 +269,7 @@ std::optional<Checker::Resolution> Checker::resolve(const std::string& name,
 // -----------------------------------------------------------------------------------------------------
 
 void Checker::report_unknown_function(const Call& call) {
+  if (may_be_unparsed(call.shown)) return;
   if (find_variable(call.shown) != nullptr && !call.tilde) {
     error(DiagnosticKind::kUnknownFunction, call.name_span,
           quoted(call.shown) + " is a variable, not a function")
@@ -311,6 +312,7 @@ std::string Checker::argument_name(const Call& call, int index) const {
 }
 
 void Checker::report_mismatch(const Call& call) {
+  if (find_functions(call.name) != nullptr && may_be_unparsed(call.shown)) return;
   const std::vector<Argument> arguments = arguments_of(call.args);
   if (const std::vector<FunctionId>* overloads = find_functions(call.name)) {
     return report_user_mismatch(call, *overloads, arguments);

@@ -26,7 +26,8 @@ struct TypedProgram {
 };
 
 /// Checks `program` and reports every independent fault to `sink`; nullopt if there is an error
-/// (the sink's earlier errors do not count). The program is one that the parser took without error.
+/// (the sink's earlier errors do not count). Of a program in which the parser recovered, what is
+/// there is checked; faults that may come from what is missing are not reported.
 /// Expressions of any depth are safe: they are checked without recursion. O(size of the program),
 /// plus per call the number of its overloads.
 std::optional<TypedProgram> check(syntax::Program program, source::DiagnosticSink& sink);

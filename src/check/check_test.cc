@@ -36,7 +36,9 @@ struct Compiled {
   }
   void compile(source::FileId file) {
     Program program = syntax::parse(file, sources, sink);
-    if (!sink.has_errors()) typed = check(std::move(program), sink);
+    const bool parsed = !sink.has_errors();
+    typed = check(std::move(program), sink);
+    if (!parsed) typed.reset();
   }
   std::string rendered() const { return source::render_text(sink, sources); }
   /// `kind at line:col` of every diagnostic of a severity, in order.
@@ -238,6 +240,32 @@ TEST(Faults, AllIndependentOnesAndNoOthers) {
     EXPECT_EQ(compiled.found(Severity::kError), fault.errors) << fault.program << "\n"
                                                               << compiled.rendered();
     EXPECT_EQ(compiled.typed.has_value(), fault.errors.empty()) << fault.program;
+  }
+}
+
+// What the parser could not read is neither checked nor missed.
+TEST(Faults, AreFoundBesideSyntaxErrors) {
+  const std::vector<Fault> faults = {
+      {"model { real a = ; real b = nope; }", {"syntax at 1:18", "unknown-identifier at 1:29"}},
+      {"data { vector[3 y; real x; } model { y ~ normal(0, x); real z = w; }",
+       {"syntax at 1:17", "unknown-identifier at 1:65"}},
+      {"functions { real f(real x { return x; } } model { target += f(1); int k = 1.5; }",
+       {"syntax at 1:27", "type-mismatch at 1:75"}},
+      {"functions { real foo_lpdf(real y, ) { return y; } } "
+       "model { 1.0 ~ foo(); target += foo_lpdf(1 | 2); }",
+       {"syntax at 1:35"}},
+      {"functions { real f(real x) { retrun x; } } model { }", {"syntax at 1:30"}},
+      {"functions { real f(real x); real f(real x) { real a = ; } } model { real y = f(1); }",
+       {"syntax at 1:55"}},
+      {"model { for (i in 1:) { real a; } real b = nope; }",
+       {"syntax at 1:21", "unknown-identifier at 1:44"}},
+      {"dota { int N; } model { real a = N; }", {"syntax at 1:1"}},
+  };
+  for (const Fault& fault : faults) {
+    const Compiled compiled{std::string(fault.program)};
+    EXPECT_EQ(compiled.found(Severity::kError), fault.errors) << fault.program << "\n"
+                                                              << compiled.rendered();
+    EXPECT_FALSE(compiled.typed.has_value());
   }
 }
 

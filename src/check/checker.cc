@@ -77,6 +77,13 @@ const Variable* Checker::find_variable(const std::string& name) const {
   return it == visible_.end() ? nullptr : &program_.variables[it->second];
 }
 
+bool Checker::may_be_unparsed(const std::string& name) const {
+  const auto& names = program_.unparsed_names;
+  if (names.empty()) return false;
+  return names.contains(name) || names.contains(name + "_lpdf") || names.contains(name + "_lpmf") ||
+         names.contains(std::string(without_suffix(name)));
+}
+
 void Checker::check_new_name(const std::string& name, Span span) {
   const Suffix suffix = suffix_of(name);
   if (std::find(std::begin(kReservedNames), std::end(kReservedNames), name) !=
@@ -127,7 +134,7 @@ void Checker::register_functions() {
   for (auto& [name, overloads] : functions_) {
     for (FunctionId id : overloads) {
       const Function& function = program_.functions[id];
-      if (function.body.valid()) continue;
+      if (function.body.valid() || may_be_unparsed(name)) continue;
       error(DiagnosticKind::kNotDefined, function.name_span,
             quoted(name) + " is declared, but has no definition");
     }
@@ -229,8 +236,11 @@ void Checker::check_function_body(FunctionId id) {
     }
     check_body(function.body);
   }
+  const bool whole = std::none_of(
+      program_.unparsed.begin(), program_.unparsed.end(),
+      [&](const Span& s) { return function.span.begin <= s.begin && s.end <= function.span.end; });
   if (function.return_type.base != syntax::BaseType::kVoid && !function.return_type.is_error() &&
-      !never_completes(function.body)) {
+      whole && !never_completes(function.body)) {
     error(DiagnosticKind::kMissingReturn, function.name_span,
           quoted(function.name) + " may reach its end without returning a value of type " +
               quoted(function.return_type));

@@ -61,6 +61,9 @@ class Checker {
   VariableId declare(Variable variable);
   void check_new_name(const std::string& name, Span span);
   const Variable* find_variable(const std::string& name) const;
+  /// Whether `name`, with or without a density's suffix, stands where the parser skipped text: what
+  /// is not known of it may have been there.
+  bool may_be_unparsed(const std::string& name) const;
 
   // ---- declarations: declarations.cc
   void check_declaration(StmtId id);

@@ -331,6 +331,7 @@ void Checker::infer_variable(Expr& e) {
         .with_hint("call it: `" + e.name + "(...)`");
     return;
   }
+  if (may_be_unparsed(e.name)) return;
   if (!unknown_.insert(e.name).second) return;  // once per name is enough
   source::NearestName nearest(e.name);
   for (const auto& [name, variable] : visible_) nearest.consider(name);

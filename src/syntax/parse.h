@@ -26,7 +26,8 @@ inline constexpr int kMaxNodes = 4'000'000;
 /// Laws:
 /// 1. Any byte sequence gives a Program; it is one to go on with iff the sink gained no error.
 /// Where the parser
-///    recovered stand kError expressions.
+///    recovered stand kError expressions; statements that it gave up are left out, and
+///    Program::unparsed says where they stood.
 /// 2. Every independent fault is reported once, at its place; the parser resumes at `;`, `}` and
 /// block headers.
 /// 3. Older forms of the language (arrays as `real x[N]`, `<-`, `#` comments, `increment_log_prob`,

@@ -103,7 +103,9 @@ bool Parser::unknown_block_header(BlockKind& kind, Span& span) {
 }
 
 void Parser::skip_to_block_header() {
+  const size_t first = pos_;
   while (!at(TokenKind::kEndOfFile) && !at_block_header()) advance();
+  give_up(first);
 }
 
 void Parser::program() {
@@ -111,7 +113,10 @@ void Parser::program() {
     while (!at(TokenKind::kEndOfFile)) {
       const size_t before = pos_;
       function();
-      if (panic_) synchronise();
+      if (panic_) {
+        synchronise();
+        give_up(before);
+      }
       if (pos_ == before) advance();
     }
     return;
@@ -152,6 +157,8 @@ void Parser::block(BlockKind kind, Span header) {
         "the order is functions, data, transformed data, parameters, transformed parameters, "
         "model, "
         "generated quantities");
+    // What it uses of the blocks before it is declared after it once the order is mended.
+    name_unparsed(0, pos_);
   }
   last_block_ = index > last_block_ ? index : last_block_;
   block.present = true;
@@ -203,7 +210,10 @@ void Parser::functions_until_brace(Span opened) {
     }
     const size_t before = pos_;
     function();
-    if (panic_) synchronise();
+    if (panic_) {
+      synchronise();
+      give_up(before);
+    }
     if (pos_ == before) advance();
     if (sink_.full() && sink_.num_errors() > 0) stop();
   }

@@ -42,9 +42,13 @@ void Parser::statements_until_brace(std::vector<StmtId>& out, Scope scope, Span 
         stopped_ = true;  // the braces around it are missing for the same reason
       return;
     }
-    const size_t before = pos_;
+    const size_t before = pos_, whole = out.size();
     statement_into(out, scope);
-    if (panic_) synchronise();
+    if (panic_) {
+      synchronise();
+      out.resize(whole);
+      give_up(before);
+    }
     if (pos_ == before) advance();
     if (sink_.full() && sink_.num_errors() > 0) stop();
   }

@@ -188,8 +188,24 @@ void Parser::expect_semicolon(std::string_view after) {
 }
 
 void Parser::stop() {
+  const size_t first = pos_;
   pos_ = tokens_.size() - 1;
+  give_up(first);
   stopped_ = true;
+}
+
+void Parser::give_up(size_t first) {
+  if (first >= pos_) return;
+  program_.unparsed.push_back(source::join(tokens_[first].span, tokens_[pos_ - 1].span));
+  name_unparsed(first, pos_);
+}
+
+void Parser::name_unparsed(size_t first, size_t last) {
+  for (size_t t = first; t < last; ++t) {
+    if (tokens_[t].kind == TokenKind::kIdentifier) {
+      program_.unparsed_names.emplace(text(tokens_[t]));
+    }
+  }
 }
 
 void Parser::synchronise() {

@@ -60,6 +60,9 @@ class Parser {
   bool expect_close(TokenKind kind);
   void expect_semicolon(std::string_view after);
   void synchronise();
+  /// Remembers tokens [first, pos_) as a stretch of which the tree holds nothing.
+  void give_up(size_t first);
+  void name_unparsed(size_t first, size_t last);
   void stop();  // give up on the rest of the program
   bool statement_may_begin() const;
 
