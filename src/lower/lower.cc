@@ -306,7 +306,7 @@ GeneratedQuantities::GeneratedQuantities(const check::TypedProgram& typed, const
 
 GeneratedQuantities::~GeneratedQuantities() = default;
 
-void GeneratedQuantities::set_parameters(std::span<const double> constrained) {
+void GeneratedQuantities::set_parameters(std::span<const Scalar> constrained) {
   for (size_t i = 0; i < lowered_.variables.size(); ++i) {
     const LoweredVariable& v = lowered_.variables[i];
     auto next = static_cast<size_t>(v.constrained_offset);
@@ -330,7 +330,8 @@ std::optional<TraceError> GeneratedQuantities::evaluate(std::span<const double> 
                                                         std::span<double> out) {
   VINCI_CHECK(constrained.size() == lowered_.constrained.size() && out.size() == names_.size());
   if (declarations_.empty()) return {};
-  set_parameters(constrained);
+  constrained_.assign(constrained.begin(), constrained.end());
+  set_parameters(constrained_);
   tracer_.set_random(&random);
   std::optional<TraceError> failure;
   try {
@@ -343,24 +344,47 @@ std::optional<TraceError> GeneratedQuantities::evaluate(std::span<const double> 
     std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
     return failure;
   }
-  size_t next = 0;
+  const std::vector<Scalar> values = outputs();
+  for (size_t k = 0; k < values.size(); ++k) out[k] = values[k].constant();
+  return {};
+}
+
+std::vector<Scalar> GeneratedQuantities::outputs() {
+  std::vector<Scalar> out;
+  out.reserve(names_.size());
   for (size_t i = 0; i < declarations_.size(); ++i) {
     const Stmt& s = program_.stmts[declarations_[i]];
     Value& value = tracer_.slot(s.variable);
     const BoundType& type = tracer_.global_type(s.variable);
-    const auto put = [&](const Scalar& x) { out[next++] = x.constant(); };
     if (type.base != BaseType::kTuple) {
-      visit_in_output_order(type, output_positions_[i], [&](size_t k) { put(value.elements[k]); });
+      visit_in_output_order(type, output_positions_[i],
+                            [&](size_t k) { out.push_back(value.elements[k]); });
       continue;
     }
     std::vector<Leaf> leaves;
     collect_leaves(s.name, type, value, leaves);
     for (const Leaf& leaf : leaves) {
       visit_in_output_order(*leaf.type, column_major_positions(leaf.value->dims),
-                            [&](size_t k) { put(leaf.value->elements[k]); });
+                            [&](size_t k) { out.push_back(leaf.value->elements[k]); });
     }
   }
-  return {};
+  return out;
+}
+
+std::optional<std::vector<Scalar>> GeneratedQuantities::trace() {
+  constrained_.clear();
+  for (size_t k = 0; k < lowered_.constrained.size(); ++k)
+    constrained_.push_back(graph_.parameter(static_cast<int>(k)));
+  set_parameters(constrained_);
+  tracer_.set_symbolic_indices(true);
+  try {
+    tracer_.run_block(BlockKind::kGeneratedQuantities);
+  } catch (const TraceError&) {
+    return {};
+  }
+  // A condition that no point meets: `evaluate` knows its message.
+  if (graph_.constant_term(false) == -std::numeric_limits<double>::infinity()) return {};
+  return outputs();
 }
 
 }  // namespace vinci::lower

@@ -87,12 +87,22 @@ class GeneratedQuantities {
   std::optional<TraceError> evaluate(std::span<const double> constrained,
                                      numeric::RandomStream& random, std::span<double> out);
 
+  /// Runs the block once on nodes: afterwards coordinate k of graph() is number k of
+  /// Lowered::constrained, and the result is the values of `names()`. A guard of graph() that fails
+  /// means that `evaluate` decides. Null where the block draws random numbers, or its control flow
+  /// or indices depend on parameters in a way that a graph does not express. `evaluate` needs
+  /// another object then.
+  std::optional<std::vector<Scalar>> trace();
+  const graph::Graph& graph() const { return graph_; }
+
  private:
-  void set_parameters(std::span<const double> constrained);
+  void set_parameters(std::span<const Scalar> constrained);
+  std::vector<Scalar> outputs();
 
   const syntax::Program& program_;
   const Lowered& lowered_;
-  graph::Graph graph_;  // stays empty: all is constant
+  graph::Graph graph_;  // empty where all is constant
+  std::vector<Scalar> constrained_;
   Tracer tracer_;
   std::vector<std::string> names_;
   std::vector<std::vector<int64_t>> positions_;  // by Lowered::variables; empty for tuples

@@ -57,6 +57,10 @@ class Tracer {
   /// density it is a density of zero.
   void set_strict(bool is_strict) { call_.is_strict = is_strict; }
 
+  /// Whether reading an element under an index that is a node makes a choice among all elements; an
+  /// error otherwise.
+  void set_symbolic_indices(bool are_allowed) { symbolic_indices_ = are_allowed; }
+
   Value& slot(syntax::VariableId id) { return slots_[static_cast<size_t>(id.index)]; }
   std::vector<Value>& slots() { return slots_; }
   void set_random(numeric::RandomStream* random) { call_.random = random; }
@@ -139,6 +143,9 @@ class Tracer {
   // ---- indices (tracer_indices.cc)
   Location locate(syntax::ExprId id);
   Value read(const Location& location, const Type& type) const;
+  /// Of a variable's element under indices some of which are nodes: a choice among the elements
+  /// that they may mean. False where there is no such index, or too many elements.
+  bool read_symbolic(syntax::ExprId id, Scalar& result);
   Value indexed(const syntax::Expr& e);
   int64_t checked_index(syntax::ExprId index, int64_t size, const syntax::Expr& e, size_t position);
   std::vector<Selection> selections(const syntax::Expr& e, const std::vector<int64_t>& dims,
@@ -204,6 +211,7 @@ class Tracer {
   std::vector<std::unique_ptr<ArgumentFrame>> frames_;
   size_t frames_used_ = 0;
 
+  bool symbolic_indices_ = false;
   int64_t steps_ = 0;
   int call_depth_ = 0;
   uintptr_t stack_base_ = 0;  // of the outermost call

@@ -23,6 +23,18 @@ bool is_tuple_array(const Value& value) {
   return value.type.base == BaseType::kTuple && !value.dims.empty();
 }
 
+/// Whether position `flat` of the dimensions before `k` agrees with the indices that are constants.
+bool is_open(const std::vector<Scalar>& index, const std::vector<int64_t>& dims, size_t k,
+             size_t flat) {
+  for (size_t d = k; d-- > 0;) {
+    const auto size = static_cast<size_t>(dims[d]);
+    if (index[d].is_constant() && static_cast<double>(flat % size + 1) != index[d].constant())
+      return false;
+    flat /= size;
+  }
+  return true;
+}
+
 /// Numbers per element of the base type.
 size_t width(const Value& value) { return value.is_complex() ? 2 : 1; }
 
@@ -93,6 +105,55 @@ Tracer::Location Tracer::locate(ExprId id) {
       return at;
     }
   }
+}
+
+bool Tracer::read_symbolic(ExprId id, Scalar& result) {
+  constexpr size_t kMaxElements = 1024;
+  const Expr* e = &expr(id);
+  while (e->kind == Expr::Kind::kParenthesised) e = &expr(e->args[0]);
+  if (e->kind != Expr::Kind::kIndexed) return false;
+  const Expr& base = expr(e->args[0]);
+  if (base.kind != Expr::Kind::kVariable) return false;
+  const Value& root = slots_[static_cast<size_t>(base.variable.index)];
+  if (root.type.base == BaseType::kTuple || root.is_complex() ||
+      e->indices.size() != root.dims.size())
+    return false;
+  std::vector<Scalar> index;
+  size_t choices = 1;
+  for (size_t k = 0; k < e->indices.size(); ++k) {
+    index.push_back(scalar(e->indices[k].low));
+    if (!index[k].is_constant()) choices *= static_cast<size_t>(root.dims[k]);
+  }
+  if (choices == 1 || choices > kMaxElements) return false;
+  // The elements that are still possible, narrowed from the last index to the first.
+  std::vector<Scalar> elements = root.elements;
+  for (size_t k = index.size(); k-- > 0;) {
+    const auto size = static_cast<size_t>(root.dims[k]);
+    const size_t count = elements.size() / std::max<size_t>(size, 1);
+    std::vector<Scalar> rest(count);
+    if (index[k].is_constant()) {
+      const auto i = static_cast<int64_t>(index[k].constant());
+      if (i < 1 || i > root.dims[k]) index_error(*e, k, i, root.dims[k]);
+      for (size_t j = 0; j < count; ++j) rest[j] = elements[j * size + static_cast<size_t>(i - 1)];
+    } else {
+      // Only what the constant indices before leave open is worth a node.
+      for (size_t j = 0; j < count; ++j) {
+        if (!is_open(index, root.dims, k, j)) continue;
+        rest[j] = elements[j * size + size - 1];
+        for (size_t i = size - 1; i-- > 0;) {
+          const Scalar here = g_.apply(graph::Op::kEqual, index[k], static_cast<double>(i + 1));
+          rest[j] = g_.select(here, elements[j * size + i], rest[j]);
+        }
+      }
+      call_.require(graph::Guard::Kind::kPositive,
+                    g_.mul(g_.apply(graph::Op::kLessEqual, 1.0, index[k]),
+                           g_.apply(graph::Op::kLessEqual, index[k], static_cast<double>(size))),
+                    "an index");
+    }
+    elements = std::move(rest);
+  }
+  result = elements[0];
+  return true;
 }
 
 Value Tracer::read(const Location& at, const Type& type) const {

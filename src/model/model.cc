@@ -85,6 +85,15 @@ std::vector<int64_t> dims_of(const std::string& last_column, size_t num_columns)
 
 }  // namespace
 
+/// The generated quantities as functions of constrained values.
+struct Model::GeneratedPlan {
+  std::unique_ptr<exec::ExecutionPlan> plan;  // outputs, then the values of guards
+  std::vector<graph::Guard::Kind> guards;
+  std::vector<Index> computed;  // outputs that are no constants
+};
+
+Model::~Model() = default;
+
 std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> program,
                                     const data::DataTable& data, const BuildOptions& options,
                                     source::DiagnosticSink& sink) {
@@ -160,6 +169,35 @@ void Model::constrain(LaneMatrix points, MutableLaneMatrix constrained) const {
   output_plan_->evaluate_outputs(points, constrained);
 }
 
+const Model::GeneratedPlan* Model::generated_plan(int64_t num_draws) const {
+  // Tracing costs as much as a few draws.
+  constexpr int64_t kMinDraws = 8;
+  // Past this the plan's memory would not pay.
+  constexpr int64_t kMaxNodes = int64_t{1} << 22;
+  const std::lock_guard lock(generated_mutex_);
+  if (generated_traced_ || num_draws < kMinDraws) return generated_plan_.get();
+  generated_traced_ = true;
+  lower::TraceOptions options;
+  options.max_nodes = kMaxNodes;
+  lower::GeneratedQuantities tracer(*program_, *lowered_, options);
+  auto outputs = tracer.trace();
+  if (!outputs) return nullptr;
+  auto result = std::make_unique<GeneratedPlan>();
+  for (size_t k = 0; k < outputs->size(); ++k) {
+    if (!(*outputs)[k].is_constant()) result->computed.push_back(static_cast<Index>(k));
+  }
+  for (const graph::Guard& guard : tracer.graph().guards()) {
+    result->guards.push_back(guard.kind);
+    outputs->push_back(graph::Scalar::node(guard.node));
+  }
+  exec::PlanOptions plan_options;
+  plan_options.terms = false;
+  plan_options.outputs = *outputs;
+  result->plan = std::make_unique<exec::ExecutionPlan>(tracer.graph(), plan_options);
+  generated_plan_ = std::move(result);
+  return generated_plan_.get();
+}
+
 Model::GenerateResult Model::generate(std::span<const double> constrained,
                                       std::span<double> generated, int64_t num_draws, uint64_t seed,
                                       int threads, const Context& context) const {
@@ -167,13 +205,24 @@ Model::GenerateResult Model::generate(std::span<const double> constrained,
   if (num_generated_ == 0 || num_draws == 0) return result;
   constexpr int64_t kBlock = 64;  // draws that one interpreter runs through
   const int64_t blocks = (num_draws + kBlock - 1) / kBlock;
+  const GeneratedPlan* plan = generated_plan(num_draws);
   std::mutex mutex;
   int64_t first_failed = num_draws;
   numeric::ThreadPool pool(threads);
   pool.parallel_for(blocks, [&](int64_t block) {
-    lower::GeneratedQuantities interpreter(*program_, *lowered_);
-    const int64_t end = std::min(num_draws, (block + 1) * kBlock);
-    for (int64_t i = block * kBlock; i < end; ++i) {
+    const int64_t first = block * kBlock;
+    const int64_t end = std::min(num_draws, first + kBlock);
+    if (context.cancelled()) {
+      std::fill(generated.begin() + first * num_generated_,
+                generated.begin() + end * num_generated_, std::numeric_limits<double>::quiet_NaN());
+      return;
+    }
+    const std::vector<char> is_done =
+        plan ? run_generated_plan(*plan, constrained, generated, first, end)
+             : std::vector<char>(static_cast<size_t>(end - first), 0);
+    std::optional<lower::GeneratedQuantities> interpreter;
+    for (int64_t i = first; i < end; ++i) {
+      if (is_done[static_cast<size_t>(i - first)]) continue;
       const auto in = constrained.subspan(static_cast<size_t>(i * num_constrained()),
                                           static_cast<size_t>(num_constrained()));
       const auto out = generated.subspan(static_cast<size_t>(i * num_generated_),
@@ -182,8 +231,9 @@ Model::GenerateResult Model::generate(std::span<const double> constrained,
         std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
         continue;
       }
+      if (!interpreter) interpreter.emplace(*program_, *lowered_);
       numeric::RandomStream random(seed, kGeneratedStream, static_cast<uint32_t>(i));
-      if (auto failure = interpreter.evaluate(in, random, out)) {
+      if (auto failure = interpreter->evaluate(in, random, out)) {
         const std::lock_guard lock(mutex);
         ++result.num_failed;
         if (i < first_failed) {
@@ -194,6 +244,37 @@ Model::GenerateResult Model::generate(std::span<const double> constrained,
     }
   });
   return result;
+}
+
+std::vector<char> Model::run_generated_plan(const GeneratedPlan& plan,
+                                            std::span<const double> constrained,
+                                            std::span<double> generated, int64_t first,
+                                            int64_t end) const {
+  const Index lanes = end - first;
+  const auto num_outputs = static_cast<Index>(plan.plan->num_outputs());
+  std::vector<double> points(static_cast<size_t>(num_constrained() * lanes));
+  std::vector<double> values(static_cast<size_t>(num_outputs * lanes));
+  for (Index l = 0; l < lanes; ++l) {
+    const double* from = constrained.data() + (first + l) * num_constrained();
+    for (Index k = 0; k < num_constrained(); ++k)
+      points[static_cast<size_t>(k * lanes + l)] = from[k];
+  }
+  plan.plan->evaluate_outputs({points.data(), num_constrained(), lanes, lanes},
+                              {values.data(), num_outputs, lanes, lanes});
+  const auto value = [&](Index k, Index l) { return values[static_cast<size_t>(k * lanes + l)]; };
+  std::vector<char> is_done(static_cast<size_t>(lanes), 1);
+  for (Index l = 0; l < lanes; ++l) {
+    bool fine = true;
+    for (size_t g = 0; g < plan.guards.size(); ++g) {
+      fine = fine && graph::holds(plan.guards[g], value(num_generated_ + static_cast<Index>(g), l));
+    }
+    // Not a number: perhaps of an argument that the interpreter rejects.
+    for (const Index k : plan.computed) fine = fine && !std::isnan(value(k, l));
+    is_done[static_cast<size_t>(l)] = fine;
+    double* to = generated.data() + (first + l) * num_generated_;
+    for (Index k = 0; k < num_generated_; ++k) to[k] = value(k, l);
+  }
+  return is_done;
 }
 
 bool Model::unconstrain(const data::DataTable& values, std::span<double> theta_unc,

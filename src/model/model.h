@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -52,6 +53,7 @@ struct Rejection {
 
 class Model final : public LogDensity {
  public:
+  ~Model() override;
   /// Binds, traces, rewrites and plans. Reports to `sink`; null where there is an error. Cost: the
   /// trace, some 100 ns per scalar operation of one pass over the program, and as much again for
   /// passes and plan.
@@ -85,7 +87,8 @@ class Model final : public LogDensity {
   /// Runs the generated quantities block. constrained: [num_draws][num_constrained], generated:
   /// [num_draws] [num_generated], both by draw. Draw i uses stream (seed, i): results do not depend
   /// on `threads`. Draws in which the block fails are NaN; returns their number and the first
-  /// failure.
+  /// failure. A block without random numbers, whose control flow a graph can express, runs as a
+  /// plan over lanes of draws; others, and draws in which a condition fails, are interpreted.
   struct GenerateResult {
     int64_t num_failed = 0;
     std::optional<lower::TraceError> first_failure;
@@ -113,11 +116,21 @@ class Model final : public LogDensity {
 
  private:
   Model() = default;
+  struct GeneratedPlan;
+  const GeneratedPlan* generated_plan(int64_t num_draws) const;
+  /// Draws [first, end); which of them are done.
+  std::vector<char> run_generated_plan(const GeneratedPlan& plan,
+                                       std::span<const double> constrained,
+                                       std::span<double> generated, int64_t first,
+                                       int64_t end) const;
 
   std::shared_ptr<const check::TypedProgram> program_;
   std::unique_ptr<lower::Lowered> lowered_;
   std::unique_ptr<exec::ExecutionPlan> plan_;
   std::unique_ptr<exec::ExecutionPlan> output_plan_;
+  mutable std::mutex generated_mutex_;
+  mutable bool generated_traced_ = false;
+  mutable std::unique_ptr<const GeneratedPlan> generated_plan_;  // null: interpreted
   std::vector<VariableInfo> variables_;
   std::vector<BuildStage> stages_;
   std::vector<graph::PassReport> pass_reports_;

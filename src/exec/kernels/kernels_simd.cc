@@ -1,6 +1,7 @@
 // Vector kernels of all operations, compiled once per instruction set. Contraction to fused
 // multiply-add is on: every formula here is at least as accurate with it.
 #include "exec/kernels/kernel.h"
+#include "graph/vec_ops.h"
 #include "numeric/simd/vec.h"
 #include "numeric/special/vec_math.h"
 
@@ -83,128 +84,6 @@ struct Writer {
   VINCI_INLINE_MEMBER void put(int64_t l, Vec x) const {
     double* q = p + (l & mask);
     store(q, accumulate ? load(q) + x : x);
-  }
-};
-
-// ---- elementwise operations: value, and partial derivatives from operands x and value y
-// ----------------------------
-
-struct One {
-  static constexpr int kArity = 1;
-};
-#define VINCI_UNARY(Name, value_expr, derivative_expr)        \
-  struct Name : One {                                         \
-    VINCI_INLINE Vec value(const Vec* v) {                    \
-      const Vec x = v[0];                                     \
-      return value_expr;                                      \
-    }                                                         \
-    VINCI_INLINE void partials(const Vec* v, Vec y, Vec* d) { \
-      const Vec x = v[0];                                     \
-      (void)x;                                                \
-      (void)y;                                                \
-      d[0] = derivative_expr;                                 \
-    }                                                         \
-  };
-constexpr double kInvSqrt2Pi = 0.39894228040143267794;
-constexpr double kTwoOverSqrtPi = 1.12837916709551257390;
-
-VINCI_UNARY(Exp, vm::exp(x), y)
-VINCI_UNARY(Log, vm::log(x), Vec(1.0) / x)
-VINCI_UNARY(Log1p, vm::log1p(x), Vec(1.0) / (x + 1.0))
-VINCI_UNARY(Expm1, vm::expm1(x), y + 1.0)
-VINCI_UNARY(Sqrt, vm::sqrt(x), Vec(0.5) / y)
-VINCI_UNARY(Square, x* x, x + x)
-VINCI_UNARY(Inv, Vec(1.0) / x, -(y* y))
-VINCI_UNARY(Abs, vm::abs(x), select(x > 0.0, Vec(1.0), select(x < 0.0, Vec(-1.0), Vec(0.0))))
-VINCI_UNARY(Sin, vm::sin(x), vm::cos(x))
-VINCI_UNARY(Cos, vm::cos(x), -vm::sin(x))
-VINCI_UNARY(Tan, vm::tan(x), fma(y, y, Vec(1.0)))
-VINCI_UNARY(Asin, vm::asin(x), Vec(1.0) / vm::sqrt(Vec(1.0) - x * x))
-VINCI_UNARY(Acos, vm::acos(x), Vec(-1.0) / vm::sqrt(Vec(1.0) - x * x))
-VINCI_UNARY(Atan, vm::atan(x), Vec(1.0) / fma(x, x, Vec(1.0)))
-VINCI_UNARY(Sinh, vm::sinh(x), vm::cosh(x))
-VINCI_UNARY(Cosh, vm::cosh(x), vm::sinh(x))
-VINCI_UNARY(Tanh, vm::tanh(x), Vec(1.0) - y * y)
-VINCI_UNARY(Asinh, vm::asinh(x), Vec(1.0) / vm::sqrt(fma(x, x, Vec(1.0))))
-VINCI_UNARY(Acosh, vm::acosh(x), Vec(1.0) / vm::sqrt(x * x - 1.0))
-VINCI_UNARY(Atanh, vm::atanh(x), Vec(1.0) / (Vec(1.0) - x * x))
-VINCI_UNARY(Cbrt, vm::cbrt(x), Vec(1.0) / (y * y * 3.0))
-VINCI_UNARY(Floor, vm::floor(x), Vec(0.0))
-VINCI_UNARY(Ceil, vm::ceil(x), Vec(0.0))
-VINCI_UNARY(Round, vm::round(x), Vec(0.0))
-VINCI_UNARY(Trunc, vm::trunc(x), Vec(0.0))
-VINCI_UNARY(InvLogit, vm::inv_logit(x), y* vm::inv_logit(-x))
-VINCI_UNARY(Log1mExp, vm::log1m_exp(x), -vm::exp(x - y))
-VINCI_UNARY(Lgamma, vm::lgamma(x), vm::digamma(x))
-VINCI_UNARY(Digamma, vm::digamma(x), vm::trigamma(x))
-VINCI_UNARY(Erf, vm::erf(x), vm::exp(-(x* x)) * kTwoOverSqrtPi)
-VINCI_UNARY(Erfc, vm::erfc(x), vm::exp(-(x* x)) * -kTwoOverSqrtPi)
-VINCI_UNARY(StdNormalCdf, vm::std_normal_cdf(x), vm::exp(x* x * -0.5) * kInvSqrt2Pi)
-VINCI_UNARY(StdNormalLcdf, vm::std_normal_lcdf(x), vm::std_normal_lcdf_derivative(x))
-VINCI_UNARY(StdNormalQuantile, vm::std_normal_quantile(x),
-            Vec(1 / kInvSqrt2Pi) * vm::exp(y * y * 0.5))
-#undef VINCI_UNARY
-
-struct Two {
-  static constexpr int kArity = 2;
-};
-#define VINCI_BINARY(Name, value_expr, da_expr, db_expr)      \
-  struct Name : Two {                                         \
-    VINCI_INLINE Vec value(const Vec* v) {                    \
-      const Vec a = v[0];                                     \
-      const Vec b = v[1];                                     \
-      return value_expr;                                      \
-    }                                                         \
-    VINCI_INLINE void partials(const Vec* v, Vec y, Vec* d) { \
-      const Vec a = v[0];                                     \
-      const Vec b = v[1];                                     \
-      (void)a;                                                \
-      (void)b;                                                \
-      (void)y;                                                \
-      d[0] = da_expr;                                         \
-      d[1] = db_expr;                                         \
-    }                                                         \
-  };
-VINCI_BINARY(Mul, a* b, b, a)
-VINCI_BINARY(Div, a / b, Vec(1.0) / b, -(y / b))
-// a^(b-1) = y / a, but where a = 0: there 0 for b > 1, 1 for b = 1.
-VINCI_BINARY(Pow, vm::pow(a, b),
-             select(a == 0.0, select(b == 1.0, Vec(1.0), select(b > 1.0, Vec(0.0), Vec(kInf))),
-                    select(b == 0.0, Vec(0.0), b* y / a)),
-             select(a == 0.0, Vec(0.0), y* vm::log(a)))
-VINCI_BINARY(Hypot, vm::sqrt(fma(a, a, b* b)), a / y, b / y)
-// Like C's fmin: a NaN operand gives the other one.
-VINCI_BINARY(Fmin, select(is_nan(a), b, select(b < a, b, a)), to_unit(a <= b), to_unit(~(a <= b)))
-VINCI_BINARY(Fmax, select(is_nan(a), b, select(b > a, b, a)), to_unit(a >= b), to_unit(~(a >= b)))
-VINCI_BINARY(LogDiffExp, select(b == -kInf, a, a + vm::log1m_exp(b - a)), vm::exp(a - y),
-             -vm::exp(b - y))
-VINCI_BINARY(Less, to_unit(a < b), Vec(0.0), Vec(0.0))
-VINCI_BINARY(LessEqual, to_unit(a <= b), Vec(0.0), Vec(0.0))
-VINCI_BINARY(Equal, to_unit(a == b), Vec(0.0), Vec(0.0))
-#undef VINCI_BINARY
-
-struct Three {
-  static constexpr int kArity = 3;
-};
-struct NormalKernel : Three {
-  VINCI_INLINE Vec value(const Vec* v) {
-    const Vec z = (v[0] - v[1]) * v[2];
-    return z * z * -0.5;
-  }
-  VINCI_INLINE void partials(const Vec* v, Vec, Vec* d) {
-    const Vec r = v[0] - v[1];
-    const Vec z = r * v[2];
-    d[1] = z * v[2];
-    d[0] = -d[1];
-    d[2] = -(z * r);
-  }
-};
-struct Select : Three {
-  VINCI_INLINE Vec value(const Vec* v) { return select(v[0] == 0.0, v[2], v[1]); }
-  VINCI_INLINE void partials(const Vec* v, Vec, Vec* d) {
-    d[0] = Vec(0.0);
-    d[2] = to_unit(v[0] == 0.0);
-    d[1] = Vec(1.0) - d[2];
   }
 };
 
@@ -741,53 +620,8 @@ void add(KernelTable& table, Op op) {
 }  // namespace
 
 void fill_kernel_table(KernelTable& table) {
-#define VINCI_ADD(Name) add<Name>(table, Op::k##Name);
-  VINCI_ADD(Exp)
-  VINCI_ADD(Log)
-  VINCI_ADD(Log1p)
-  VINCI_ADD(Expm1)
-  VINCI_ADD(Sqrt)
-  VINCI_ADD(Square)
-  VINCI_ADD(Inv)
-  VINCI_ADD(Abs)
-  VINCI_ADD(Sin)
-  VINCI_ADD(Cos)
-  VINCI_ADD(Tan)
-  VINCI_ADD(Asin)
-  VINCI_ADD(Acos)
-  VINCI_ADD(Atan)
-  VINCI_ADD(Sinh)
-  VINCI_ADD(Cosh)
-  VINCI_ADD(Tanh)
-  VINCI_ADD(Asinh)
-  VINCI_ADD(Acosh)
-  VINCI_ADD(Atanh)
-  VINCI_ADD(Cbrt)
-  VINCI_ADD(Floor)
-  VINCI_ADD(Ceil)
-  VINCI_ADD(Round)
-  VINCI_ADD(Trunc)
-  VINCI_ADD(InvLogit)
-  VINCI_ADD(Log1mExp)
-  VINCI_ADD(Lgamma)
-  VINCI_ADD(Digamma)
-  VINCI_ADD(Erf)
-  VINCI_ADD(Erfc)
-  VINCI_ADD(StdNormalCdf)
-  VINCI_ADD(StdNormalLcdf)
-  VINCI_ADD(StdNormalQuantile)
-  VINCI_ADD(Mul)
-  VINCI_ADD(Div)
-  VINCI_ADD(Pow)
-  VINCI_ADD(Hypot)
-  VINCI_ADD(Fmin)
-  VINCI_ADD(Fmax)
-  VINCI_ADD(LogDiffExp)
-  VINCI_ADD(Less)
-  VINCI_ADD(LessEqual)
-  VINCI_ADD(Equal)
-  VINCI_ADD(NormalKernel)
-  VINCI_ADD(Select)
+#define VINCI_ADD(Name) add<graph::VINCI_TARGET::vec_op::Name>(table, Op::k##Name);
+  VINCI_FOR_EACH_VEC_OP(VINCI_ADD)
 #undef VINCI_ADD
   const auto set = [&table](Op op, Kernel f, Kernel r, Kernel t) {
     table.forward[static_cast<int>(op)] = f;

@@ -3,26 +3,49 @@
 // this is for functions inside array functions.
 #pragma once
 
+#include <cstddef>
+#include <memory>
+#include <new>
 #include <vector>
 
+#include "graph/arrays/lane_code.h"
 #include "graph/graph.h"
 
 namespace vinci::graph {
+
+/// Doubles aligned to a cache line, zero at first.
+class AlignedRows {
+ public:
+  explicit AlignedRows(size_t size = 0);
+  double* data() { return data_.get(); }
+  const double* data() const { return data_.get(); }
+  size_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(double* p) const { ::operator delete(p, std::align_val_t{64}); }
+  };
+  std::unique_ptr<double, Free> data_;
+  size_t size_;
+};
 
 class LaneProgram {
  public:
   static constexpr int kLanes = 8;
 
   /// outputs(parameters of the graph). A lane in which a guard of the graph fails gets NaN in all
-  /// outputs.
-  LaneProgram(const Graph& graph, std::vector<Scalar> outputs);
+  /// outputs. What depends on the inputs from `num_varying_inputs` on alone stands apart in the
+  /// code, so that a solver may compute it once.
+  LaneProgram(const Graph& graph, const std::vector<Scalar>& outputs, int num_varying_inputs);
+  LaneProgram(const LaneProgram&) = delete;
+  LaneProgram& operator=(const LaneProgram&) = delete;
 
-  int num_inputs() const { return num_inputs_; }
-  int num_outputs() const { return static_cast<int>(outputs_.size()); }
+  int num_inputs() const { return code_.num_inputs; }
+  int num_outputs() const { return code_.num_outputs; }
 
   /// Working memory of one evaluation: the values that `pull_back` needs.
   struct Memory {
-    std::vector<double> values, adjoints, scratch;
+    AlignedRows values, adjoints, scratch;
   };
   Memory memory() const;
 
@@ -31,36 +54,33 @@ class LaneProgram {
   /// adjoint_in += J' adjoint_out at the point of the last `evaluate` with this memory.
   void pull_back(const double* adjoint_out, double* adjoint_in, Memory& memory) const;
 
+  /// For vector code.
+  const LaneCode& code() const { return code_; }
+  /// Doubles of scratch per lane of the array functions inside.
+  int64_t scratch_size() const { return scratch_size_; }
+  /// Writes the rows of constants.
+  void fill_constants(double* values) const;
+
   /// Whether both compute the same by the same steps.
   bool equals(const LaneProgram& other) const;
 
  private:
-  struct Instruction {
-    Op op;
-    int32_t result;  // slot; of an array call: which
-    int32_t first, count;
-    friend bool operator==(const Instruction&, const Instruction&) = default;
-  };
   struct Array {
     std::shared_ptr<const ArrayFunction> function;
     std::vector<int32_t> inputs, outputs;  // slots
     int64_t scratch;
   };
-  struct Check {
-    Guard::Kind kind;
-    int32_t slot;
-  };
-  void reverse(const Instruction& i, double* values, double* adjoints) const;
+  static void forward(const void* self, const LaneInstruction& i, double* values, double* scratch);
+  static void reverse(const void* self, const LaneInstruction& i, double* values, double* adjoints,
+                      double* scratch);
 
-  int num_inputs_;
-  std::vector<double> constants_;                    // slots 0 .. constants - 1
-  std::vector<std::pair<int32_t, int32_t>> inputs_;  // coordinate, slot
-  std::vector<Instruction> instructions_;
+  LaneCode code_{};
+  std::vector<double> constants_;  // slots 0 .. constants - 1
+  std::vector<LaneInstruction> instructions_;
   std::vector<int32_t> operands_;  // slots
   std::vector<Array> arrays_;
-  std::vector<Check> checks_;
+  std::vector<LaneCheck> checks_;
   std::vector<int32_t> outputs_;  // slots
-  int32_t num_slots_ = 0;
   int64_t scratch_size_ = 0;
 };
 

@@ -17,30 +17,16 @@ size_t at(int64_t row, int lane) {
   return static_cast<size_t>(row) * kLanes + static_cast<size_t>(lane);
 }
 
-/// A Runge-Kutta method, explicit or diagonally implicit with the same gamma in all stages.
+/// A diagonally implicit Runge-Kutta method with the same gamma in all stages.
 struct Tableau {
   int stages;
-  double gamma;  // 0: explicit
+  double gamma;
   double order;  // of the error estimate, plus one
-  double a[7][7];
-  double b[7];
-  double error[7];  // b - b^
-  double c[7];
+  double a[5][5];
+  double b[5];
+  double error[5];  // b - b^
+  double c[5];
 };
-constexpr Tableau kDormandPrince = {
-    7,
-    0,
-    5,
-    {{},
-     {1.0 / 5},
-     {3.0 / 40, 9.0 / 40},
-     {44.0 / 45, -56.0 / 15, 32.0 / 9},
-     {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
-     {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
-     {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}},
-    {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84, 0},
-    {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40},
-    {0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1}};
 constexpr Tableau kSdirk = {5,
                             0.25,
                             4,
@@ -104,27 +90,24 @@ struct TapeEntry {
   std::vector<Block> stages;  // Y_i [n][8]
 };
 
-class OdeSolve final : public ArrayFunction {
+class StiffOde final : public ArrayFunction {
  public:
-  OdeSolve(const Graph& graph, const std::vector<Scalar>& derivative, int n, int m,
+  StiffOde(const Graph& graph, const std::vector<Scalar>& derivative, int n, int m,
            const OdeOptions& options)
-      : f_(graph, derivative),
+      : f_(graph, derivative, 1 + n),
         n_(n),
         m_(m),
         num_parameters_(graph.num_parameters() - 1 - n),
-        options_(options),
-        tableau_(options.method == OdeMethod::kExplicit ? kDormandPrince : kSdirk) {
+        options_(options) {
     VINCI_CHECK(static_cast<int>(derivative.size()) == n && num_parameters_ >= 0);
   }
 
-  std::string name() const override {
-    return options_.method == OdeMethod::kExplicit ? "ode_explicit" : "ode_stiff";
-  }
+  std::string name() const override { return "ode_stiff"; }
   int num_inputs() const override { return n_ + 1 + m_ + num_parameters_; }
   int num_outputs() const override { return n_ * m_; }
   bool equals(const ArrayFunction& other) const override {
-    const auto* same = dynamic_cast<const OdeSolve*>(&other);
-    return same && same->n_ == n_ && same->m_ == m_ && same->options_.method == options_.method &&
+    const auto* same = dynamic_cast<const StiffOde*>(&other);
+    return same && same->n_ == n_ && same->m_ == m_ &&
            same->options_.relative_tolerance == options_.relative_tolerance &&
            same->options_.absolute_tolerance == options_.absolute_tolerance &&
            same->options_.max_steps == options_.max_steps && same->f_.equals(f_);
@@ -150,7 +133,7 @@ class OdeSolve final : public ArrayFunction {
   /// The integration of one block of eight lanes.
   class Run {
    public:
-    Run(const OdeSolve& ode, const double* const* in, int first)
+    Run(const StiffOde& ode, const double* const* in, int first)
         : ode_(ode),
           n_(ode.n_),
           first_(first),
@@ -183,7 +166,7 @@ class OdeSolve final : public ArrayFunction {
     void solve_stage(int stage, const double* stage_time, const double* h, const Block& base,
                      bool* fine);
 
-    const OdeSolve& ode_;
+    const StiffOde& ode_;
     int n_;
     int first_;
     Block input_, y0_, times_;
@@ -195,10 +178,9 @@ class OdeSolve final : public ArrayFunction {
   LaneProgram f_;
   int n_, m_, num_parameters_;
   OdeOptions options_;
-  const Tableau& tableau_;
 };
 
-void OdeSolve::Run::initial_step(const Block& y, const double* t, double* h) {
+void StiffOde::Run::initial_step(const Block& y, const double* t, double* h) {
   // [Hairer, Norsett and Wanner, Solving ODEs I, section II.4], without its trial step.
   Block k(size_of(n_));
   evaluate(t, y, k);
@@ -217,10 +199,10 @@ void OdeSolve::Run::initial_step(const Block& y, const double* t, double* h) {
   }
 }
 
-void OdeSolve::Run::solve_stage(int stage, const double* stage_time, const double* h,
+void StiffOde::Run::solve_stage(int stage, const double* stage_time, const double* h,
                                 const Block& base, bool* fine) {
   // Newton's method on k = f(t, base + h gamma k), with the Jacobian of its first iterate.
-  const double gamma = ode_.tableau_.gamma;
+  const double gamma = kSdirk.gamma;
   Block& k = slope_[static_cast<size_t>(stage)];
   Block& y = stage_[static_cast<size_t>(stage)];
   Block f(size_of(n_));
@@ -262,8 +244,8 @@ void OdeSolve::Run::solve_stage(int stage, const double* stage_time, const doubl
     for (int l = 0; l < kLanes; ++l) y[at(i, l)] = base[at(i, l)] + h[l] * gamma * k[at(i, l)];
 }
 
-void OdeSolve::Run::take_stages(const double* t, const double* h, const Block& y, bool* fine) {
-  const Tableau& rk = ode_.tableau_;
+void StiffOde::Run::take_stages(const double* t, const double* h, const Block& y, bool* fine) {
+  const Tableau& rk = kSdirk;
   stage_.resize(static_cast<size_t>(rk.stages), Block(size_of(n_)));
   slope_.resize(static_cast<size_t>(rk.stages), Block(size_of(n_), 0.0));
   double stage_time[kLanes];
@@ -278,21 +260,17 @@ void OdeSolve::Run::take_stages(const double* t, const double* h, const Block& y
         for (int l = 0; l < kLanes; ++l) base[at(i, l)] += h[l] * a * k[at(i, l)];
     }
     for (int l = 0; l < kLanes; ++l) stage_time[l] = t[l] + rk.c[s] * h[l];
-    if (rk.gamma == 0) {
-      evaluate(stage_time, base, slope_[static_cast<size_t>(s)]);
-    } else {
-      const Block start = base;
-      // The slope of the stage before is the first guess.
-      if (s > 0) slope_[static_cast<size_t>(s)] = slope_[static_cast<size_t>(s - 1)];
-      for (double& x : slope_[static_cast<size_t>(s)])
-        if (!std::isfinite(x)) x = 0;
-      solve_stage(s, stage_time, h, start, fine);
-    }
+    const Block start = base;
+    // The slope of the stage before is the first guess.
+    if (s > 0) slope_[static_cast<size_t>(s)] = slope_[static_cast<size_t>(s - 1)];
+    for (double& x : slope_[static_cast<size_t>(s)])
+      if (!std::isfinite(x)) x = 0;
+    solve_stage(s, stage_time, h, start, fine);
   }
 }
 
-Block OdeSolve::Run::integrate(std::vector<TapeEntry>* tape) {
-  const Tableau& rk = ode_.tableau_;
+Block StiffOde::Run::integrate(std::vector<TapeEntry>* tape) {
+  const Tableau& rk = kSdirk;
   const int m = ode_.m_;
   Block out(size_of(n_ * m), kNan);
   Block y = y0_;
@@ -389,8 +367,8 @@ Block OdeSolve::Run::integrate(std::vector<TapeEntry>* tape) {
   return out;
 }
 
-void OdeSolve::Run::pull_back(const double* const* adjoint_out, double* const* adjoint_in) {
-  const Tableau& rk = ode_.tableau_;
+void StiffOde::Run::pull_back(const double* const* adjoint_out, double* const* adjoint_in) {
+  const Tableau& rk = kSdirk;
   const int m = ode_.m_;
   std::vector<TapeEntry> tape;
   const Block out = integrate(&tape);
@@ -416,7 +394,7 @@ void OdeSolve::Run::pull_back(const double* const* adjoint_out, double* const* a
       const Block& y = entry.stages[static_cast<size_t>(s)];
       for (int l = 0; l < kLanes; ++l) stage_time[l] = entry.t[l] + rk.c[s] * entry.h[l];
       evaluate(stage_time, y, slope);
-      // k' = h b lambda + sum_{j > s} h a_js Y'_j  (+ h gamma J' k' where implicit)
+      // k' = h b lambda + sum_{j > s} h a_js Y'_j + h gamma J' k'
       Block k_bar(size_of(n_));
       for (int i = 0; i < n_; ++i)
         for (int l = 0; l < kLanes; ++l) {
@@ -425,20 +403,18 @@ void OdeSolve::Run::pull_back(const double* const* adjoint_out, double* const* a
             x += rk.a[j][s] * y_bar[static_cast<size_t>(j)][at(i, l)];
           k_bar[at(i, l)] = entry.h[l] == 0 ? 0 : entry.h[l] * x;
         }
-      if (rk.gamma != 0) {
-        jacobian_of(ode_.f_, 1, n_, memory_, jacobian_);
-        for (int l = 0; l < kLanes; ++l) {
-          if (entry.h[l] == 0) continue;
-          for (int i = 0; i < n_; ++i) {
-            right[static_cast<size_t>(i)] = k_bar[at(i, l)];
-            for (int j = 0; j < n_; ++j)
-              matrix[static_cast<size_t>(i * n_ + j)] =
-                  (i == j ? 1.0 : 0.0) - entry.h[l] * rk.gamma * jacobian_[at(j * n_ + i, l)];
-          }
-          const bool solved = solve_dense(n_, matrix.data(), right.data());
-          for (int i = 0; i < n_; ++i)
-            k_bar[at(i, l)] = solved ? right[static_cast<size_t>(i)] : kNan;
+      jacobian_of(ode_.f_, 1, n_, memory_, jacobian_);
+      for (int l = 0; l < kLanes; ++l) {
+        if (entry.h[l] == 0) continue;
+        for (int i = 0; i < n_; ++i) {
+          right[static_cast<size_t>(i)] = k_bar[at(i, l)];
+          for (int j = 0; j < n_; ++j)
+            matrix[static_cast<size_t>(i * n_ + j)] =
+                (i == j ? 1.0 : 0.0) - entry.h[l] * rk.gamma * jacobian_[at(j * n_ + i, l)];
         }
+        const bool solved = solve_dense(n_, matrix.data(), right.data());
+        for (int i = 0; i < n_; ++i)
+          k_bar[at(i, l)] = solved ? right[static_cast<size_t>(i)] : kNan;
       }
       std::fill(pulled.begin(), pulled.end(), 0.0);
       ode_.f_.pull_back(k_bar.data(), pulled.data(), memory_);
@@ -479,11 +455,166 @@ void OdeSolve::Run::pull_back(const double* const* adjoint_out, double* const* a
   }
 }
 
+/// The pair of Dormand and Prince; the work is in ode_simd.cc.
+class ExplicitOde final : public ArrayFunction {
+ public:
+  ExplicitOde(const Graph& graph, const std::vector<Scalar>& derivative, int n, int m,
+              const OdeOptions& options)
+      : f_(graph, derivative, 1 + n),
+        n_(n),
+        m_(m),
+        num_parameters_(graph.num_parameters() - 1 - n),
+        options_(options) {
+    VINCI_CHECK(static_cast<int>(derivative.size()) == n && num_parameters_ >= 0);
+  }
+
+  std::string name() const override { return "ode_explicit"; }
+  int num_inputs() const override { return n_ + 1 + m_ + num_parameters_; }
+  int num_outputs() const override { return n_ * m_; }
+  bool equals(const ArrayFunction& other) const override {
+    const auto* same = dynamic_cast<const ExplicitOde*>(&other);
+    return same && same->n_ == n_ && same->m_ == m_ &&
+           same->options_.relative_tolerance == options_.relative_tolerance &&
+           same->options_.absolute_tolerance == options_.absolute_tolerance &&
+           same->options_.max_steps == options_.max_steps && same->f_.equals(f_);
+  }
+  int64_t scratch_size() const override { return tape_rows(capacity()); }
+
+  void forward(const double* const* in, double* const* out, double* scratch,
+               int lanes) const override {
+    Memory memory(*this, 1);
+    OdeTask task = memory.task(in, out);
+    task.capacity = capacity();
+    for (task.lane = 0; task.lane < lanes; task.lane += kLanes) {
+      memory.load_parameters(in, task.lane);
+      task.tape = scratch + task.lane * scratch_size();
+      VINCI_SIMD_SELECT(ode_forward)(task);
+    }
+  }
+
+  void reverse(const double* const* in, const double* const* out, const double* const* adjoint_out,
+               double* const* adjoint_in, double* scratch, int lanes) const override {
+    Memory memory(*this, kOdeValueSets);
+    AlignedRows state(static_cast<size_t>(n_) * kLanes);
+    AlignedRows parameters(static_cast<size_t>(num_parameters_) * kLanes);
+    AlignedRows long_tape;
+    std::vector<double> ignored(static_cast<size_t>(n_ * m_ * lanes));
+    std::vector<double*> ignored_rows;
+    for (int k = 0; k < n_ * m_; ++k)
+      ignored_rows.push_back(ignored.data() + static_cast<ptrdiff_t>(k) * lanes);
+    OdeTask task = memory.task(in, ignored_rows.data());
+    task.adjoint_out = adjoint_out;
+    task.adjoint_state = state.data();
+    task.adjoint_parameters = parameters.data();
+    const bool wants_times = std::any_of(adjoint_in + n_, adjoint_in + n_ + 1 + m_,
+                                         [](const double* row) { return row != nullptr; });
+    for (task.lane = 0; task.lane < lanes; task.lane += kLanes) {
+      memory.load_parameters(in, task.lane);
+      task.tape = scratch + task.lane * scratch_size();
+      const auto steps = static_cast<int64_t>(*std::max_element(task.tape, task.tape + kLanes));
+      if (steps > capacity()) {  // once more, with all of the tape
+        long_tape = AlignedRows(static_cast<size_t>(tape_rows(steps)) * kLanes);
+        task.tape = long_tape.data();
+        task.capacity = steps;
+        VINCI_SIMD_SELECT(ode_forward)(task);
+      }
+      VINCI_SIMD_SELECT(ode_reverse)(task);
+      if (wants_times) pull_back_times(in, out, adjoint_out, adjoint_in, state.data(), task.lane);
+      for (int i = 0; i < n_; ++i) {
+        double* row = adjoint_in[i];
+        if (!row) continue;
+        for (int l = task.lane; l < task.lane + kLanes; ++l) {
+          row[l] += state.data()[i * kLanes + l - task.lane];
+          // Outputs at the initial time itself are y_0, wherever it is.
+          for (int k = 1; k <= m_ && in[n_ + k][l] == in[n_][l]; ++k)
+            row[l] += adjoint_out[(k - 1) * n_ + i][l];
+        }
+      }
+      for (int k = 0; k < num_parameters_; ++k)
+        if (double* row = adjoint_in[n_ + 1 + m_ + k])
+          for (int l = 0; l < kLanes; ++l) row[task.lane + l] += parameters.data()[k * kLanes + l];
+    }
+  }
+
+ private:
+  /// Of the tape, in rows of lanes: counts, and for each step t, h and y.
+  int64_t tape_rows(int64_t steps) const { return 1 + steps * (n_ + 2); }
+  /// Steps that the memory of a plan keeps; longer solutions are computed once more.
+  int64_t capacity() const { return std::clamp<int64_t>(4096 / (n_ + 2), 8, 256); }
+
+  struct Memory {
+    Memory(const ExplicitOde& ode, int num_sets)
+        : ode_(ode),
+          scratch_start_(int64_t{ode.f_.code().num_slots} * kLanes),
+          stride_(scratch_start_ + ode.f_.scratch_size() * kLanes),
+          values_(static_cast<size_t>(stride_ * num_sets)),
+          adjoints_(num_sets > 1 ? static_cast<size_t>(scratch_start_) : 0),
+          work_(static_cast<size_t>(ode_work_rows(ode.n_)) * kLanes) {
+      ode.f_.fill_constants(values_.data());
+    }
+    OdeTask task(const double* const* in, double* const* out) {
+      OdeTask t{};
+      t.code = ode_.f_.code();
+      t.num_states = ode_.n_;
+      t.num_times = ode_.m_;
+      t.relative_tolerance = ode_.options_.relative_tolerance;
+      t.absolute_tolerance = ode_.options_.absolute_tolerance;
+      t.max_steps = ode_.options_.max_steps;
+      t.in = in;
+      t.out = out;
+      t.values = values_.data();
+      t.value_stride = stride_;
+      t.scratch_start = scratch_start_;
+      t.adjoints = adjoints_.data();
+      t.work = work_.data();
+      return t;
+    }
+    void load_parameters(const double* const* in, int lane) {
+      double* rows = values_.data() + (ode_.f_.code().first_input + 1 + ode_.n_) * kLanes;
+      for (int k = 0; k < ode_.num_parameters_; ++k)
+        std::copy_n(in[ode_.n_ + 1 + ode_.m_ + k] + lane, kLanes, rows + k * kLanes);
+    }
+
+   private:
+    const ExplicitOde& ode_;
+    int64_t scratch_start_, stride_;
+    AlignedRows values_, adjoints_, work_;
+  };
+
+  /// y(t_k) moves with f there, and a later start leaves out f at the start.
+  void pull_back_times(const double* const* in, const double* const* out,
+                       const double* const* adjoint_out, double* const* adjoint_in,
+                       const double* adjoint_state, int lane) const {
+    LaneProgram::Memory memory = f_.memory();
+    Block input(static_cast<size_t>(f_.num_inputs()) * kLanes);
+    Block slope(static_cast<size_t>(n_) * kLanes);
+    for (int k = 0; k < num_parameters_; ++k)
+      std::copy_n(in[n_ + 1 + m_ + k] + lane, kLanes, &input[at(1 + n_ + k, 0)]);
+    for (int k = 0; k <= m_; ++k) {
+      double* row = adjoint_in[n_ + k];
+      if (!row) continue;
+      std::copy_n(in[n_ + k] + lane, kLanes, input.data());
+      for (int i = 0; i < n_; ++i)
+        std::copy_n((k == 0 ? in[i] : out[(k - 1) * n_ + i]) + lane, kLanes, &input[at(1 + i, 0)]);
+      f_.evaluate(input.data(), slope.data(), memory);
+      for (int l = 0; l < kLanes; ++l)
+        for (int i = 0; i < n_; ++i)
+          row[lane + l] +=
+              (k == 0 ? -adjoint_state[at(i, l)] : adjoint_out[(k - 1) * n_ + i][lane + l]) *
+              slope[at(i, l)];
+    }
+  }
+
+  LaneProgram f_;
+  int n_, m_, num_parameters_;
+  OdeOptions options_;
+};
+
 class FindRoot final : public ArrayFunction {
  public:
   FindRoot(const Graph& graph, const std::vector<Scalar>& residual, int n,
            const RootOptions& options)
-      : f_(graph, residual), n_(n), options_(options) {
+      : f_(graph, residual, n), n_(n), options_(options) {
     VINCI_CHECK(static_cast<int>(residual.size()) == n && graph.num_parameters() >= n);
   }
   std::string name() const override { return "find_root"; }
@@ -619,7 +750,10 @@ class FindRoot final : public ArrayFunction {
 
 ArrayFunctionPtr ode_solve(const Graph& right_hand_side, const std::vector<Scalar>& derivative,
                            int num_states, int num_times, const OdeOptions& options) {
-  return std::make_shared<OdeSolve>(right_hand_side, derivative, num_states, num_times, options);
+  if (options.method == OdeMethod::kExplicit)
+    return std::make_shared<ExplicitOde>(right_hand_side, derivative, num_states, num_times,
+                                         options);
+  return std::make_shared<StiffOde>(right_hand_side, derivative, num_states, num_times, options);
 }
 
 ArrayFunctionPtr find_root(const Graph& equations, const std::vector<Scalar>& residual,
