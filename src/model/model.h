@@ -64,6 +64,11 @@ class Model final : public LogDensity {
   Index dim() const override { return static_cast<Index>(lowered_->num_unconstrained); }
   void evaluate(LaneMatrix points, std::span<double> value,
                 MutableLaneMatrix gradient) const override;
+  /// Exact where graph::tangent_graph has a derivative for every operation, else by differences.
+  /// The first call makes the plan.
+  void hessian_vector(LaneMatrix points, LaneMatrix directions,
+                      MutableLaneMatrix products) const override;
+  bool has_exact_hessian_vector() const override;
   std::optional<graph::CoordinatePairs> hessian_pattern(size_t max_pairs) const override {
     return graph::hessian_pattern(lowered_->graph, max_pairs);
   }
@@ -118,6 +123,7 @@ class Model final : public LogDensity {
   Model() = default;
   struct GeneratedPlan;
   const GeneratedPlan* generated_plan(int64_t num_draws) const;
+  const exec::ExecutionPlan* tangent_plan() const;
   /// Draws [first, end); which of them are done.
   std::vector<char> run_generated_plan(const GeneratedPlan& plan,
                                        std::span<const double> constrained,
@@ -128,6 +134,8 @@ class Model final : public LogDensity {
   std::unique_ptr<lower::Lowered> lowered_;
   std::unique_ptr<exec::ExecutionPlan> plan_;
   std::unique_ptr<exec::ExecutionPlan> output_plan_;
+  mutable std::once_flag tangent_made_;
+  mutable std::unique_ptr<const exec::ExecutionPlan> tangent_plan_;  // null: differences
   mutable std::mutex generated_mutex_;
   mutable bool generated_traced_ = false;
   mutable std::unique_ptr<const GeneratedPlan> generated_plan_;  // null: interpreted

@@ -8,6 +8,7 @@
 
 #include "graph/arrays/arrays.h"
 #include "graph/arrays/per_lane.h"
+#include "graph/tangent.h"
 
 namespace vinci::graph {
 namespace {
@@ -61,9 +62,20 @@ class SymmetricEigen final : public PerLaneFunction {
   int n_;
 };
 
-class Inverse final : public PerLaneFunction {
+class Inverse final : public PerLaneFunction, public HasTangent {
  public:
   explicit Inverse(int n) : PerLaneFunction(sized("matrix_inverse", n), n * n, n * n), n_(n) {}
+  /// -X A' X.
+  std::vector<Scalar> tangent(Graph& g, std::span<const Scalar>, std::span<const Scalar> out,
+                              std::span<const Scalar> in_dot) const override {
+    std::vector<Scalar> inputs(out.begin(), out.end());
+    inputs.insert(inputs.end(), in_dot.begin(), in_dot.end());
+    inputs = g.call(matrix_product(n_, n_, n_), inputs);
+    inputs.insert(inputs.end(), out.begin(), out.end());
+    std::vector<Scalar> result = g.call(matrix_product(n_, n_, n_), inputs);
+    for (Scalar& x : result) x = g.neg(x);
+    return result;
+  }
 
  protected:
   bool forward_lane(const double* in, double* out) const override {
@@ -82,10 +94,22 @@ class Inverse final : public PerLaneFunction {
   int n_;
 };
 
-class LuSolve final : public PerLaneFunction {
+class LuSolve final : public PerLaneFunction, public HasTangent {
  public:
   LuSolve(int n, int m)
       : PerLaneFunction(sized("lu_solve", n, m), n * n + n * m, n * m), n_(n), m_(m) {}
+  /// A^-1 (B' - A' X).
+  std::vector<Scalar> tangent(Graph& g, std::span<const Scalar> in, std::span<const Scalar> out,
+                              std::span<const Scalar> in_dot) const override {
+    const auto size = static_cast<size_t>(n_ * n_);
+    std::vector<Scalar> product(in_dot.begin(), in_dot.begin() + n_ * n_);
+    product.insert(product.end(), out.begin(), out.end());
+    product = g.call(matrix_product(n_, n_, m_), product);
+    std::vector<Scalar> inputs(in.begin(), in.begin() + n_ * n_);
+    for (size_t k = 0; k < product.size(); ++k)
+      inputs.push_back(g.sub(in_dot[size + k], product[k]));
+    return g.call(lu_solve(n_, m_), inputs);
+  }
 
  protected:
   bool forward_lane(const double* in, double* out) const override {
@@ -106,12 +130,22 @@ class LuSolve final : public PerLaneFunction {
   int n_, m_;
 };
 
-class Determinant final : public PerLaneFunction {
+class Determinant final : public PerLaneFunction, public HasTangent {
  public:
   Determinant(int n, bool logarithm)
       : PerLaneFunction(sized(logarithm ? "log_abs_determinant" : "determinant", n), n * n, 1),
         n_(n),
         logarithm_(logarithm) {}
+  /// tr(A^-1 A'), times the determinant.
+  std::vector<Scalar> tangent(Graph& g, std::span<const Scalar> in, std::span<const Scalar> out,
+                              std::span<const Scalar> in_dot) const override {
+    const std::vector<Scalar> inverse = g.call(matrix_inverse(n_), in);
+    std::vector<Scalar> transposed;
+    for (int i = 0; i < n_; ++i)
+      for (int j = 0; j < n_; ++j) transposed.push_back(inverse[static_cast<size_t>(j * n_ + i)]);
+    const Scalar trace = g.dot(transposed, in_dot);
+    return {logarithm_ ? trace : g.mul(trace, out[0])};
+  }
 
  protected:
   bool forward_lane(const double* in, double* out) const override {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "graph/arrays/arrays.h"
+#include "graph/tangent.h"
 #include "numeric/linalg/lane_algorithms.h"
 #include "numeric/linalg/panels.h"
 
@@ -67,7 +68,7 @@ class DataMatrixProduct final : public ArrayFunction {
   std::vector<double> transposed_;
 };
 
-class MatrixProduct final : public ArrayFunction {
+class MatrixProduct final : public ArrayFunction, public HasTangent {
  public:
   MatrixProduct(int m, int k, int n) : m_(m), k_(k), n_(n) {}
   std::string name() const override { return "matrix_product"; }
@@ -88,12 +89,26 @@ class MatrixProduct final : public ArrayFunction {
     VINCI_SIMD_SELECT(matrix_product_reverse)
     (m_, k_, n_, adjoint_out, adjoint_in, adjoint_in + m_ * k_, scratch, lanes);
   }
+  /// A' B + A B'.
+  std::vector<Scalar> tangent(Graph& g, std::span<const Scalar> in, std::span<const Scalar>,
+                              std::span<const Scalar> in_dot) const override {
+    const auto split = static_cast<size_t>(m_ * k_);
+    const auto product = [&](std::span<const Scalar> a, std::span<const Scalar> b) {
+      std::vector<Scalar> both(a.begin(), a.end());
+      both.insert(both.end(), b.begin(), b.end());
+      return g.call(std::make_shared<MatrixProduct>(m_, k_, n_), both);
+    };
+    std::vector<Scalar> sum = product(in_dot.first(split), in.subspan(split));
+    const std::vector<Scalar> second = product(in.first(split), in_dot.subspan(split));
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] = g.add(sum[i], second[i]);
+    return sum;
+  }
 
  private:
   int m_, k_, n_;
 };
 
-class CholeskyDecompose final : public ArrayFunction {
+class CholeskyDecompose final : public ArrayFunction, public HasTangent {
  public:
   explicit CholeskyDecompose(int n) : n_(n) {}
   std::string name() const override { return "cholesky_decompose"; }
@@ -113,12 +128,14 @@ class CholeskyDecompose final : public ArrayFunction {
                int lanes) const override {
     VINCI_SIMD_SELECT(cholesky_reverse)(n_, adjoint_out, adjoint_in, scratch, lanes);
   }
+  std::vector<Scalar> tangent(Graph& g, std::span<const Scalar> in, std::span<const Scalar> out,
+                              std::span<const Scalar> in_dot) const override;
 
  private:
   int n_;
 };
 
-class TriangularSolve final : public ArrayFunction {
+class TriangularSolve final : public ArrayFunction, public HasTangent {
  public:
   TriangularSolve(int n, int m, bool transposed) : n_(n), m_(m), transposed_(transposed) {}
   std::string name() const override {
@@ -142,11 +159,62 @@ class TriangularSolve final : public ArrayFunction {
     VINCI_SIMD_SELECT(triangular_solve_reverse)
     (n_, m_, transposed_, adjoint_out, adjoint_in, adjoint_in + triangle(n_), scratch, lanes);
   }
+  /// X' with L X' = B' - L' X (a dot, not a transpose), or the same of the transposed.
+  std::vector<Scalar> tangent(Graph& g, std::span<const Scalar> in, std::span<const Scalar> out,
+                              std::span<const Scalar> in_dot) const override {
+    const auto size = static_cast<size_t>(triangle(n_));
+    std::vector<Scalar> inputs(in.begin(), in.begin() + static_cast<ptrdiff_t>(size));
+    for (int i = 0; i < n_; ++i) {
+      for (int j = 0; j < m_; ++j) {
+        std::vector<Scalar> a, b;
+        for (int k = transposed_ ? i : 0; k < (transposed_ ? n_ : i + 1); ++k) {
+          a.push_back(in_dot[static_cast<size_t>(transposed_ ? triangle(k) + i : triangle(i) + k)]);
+          b.push_back(out[static_cast<size_t>(k * m_ + j)]);
+        }
+        inputs.push_back(g.sub(in_dot[size + static_cast<size_t>(i * m_ + j)], g.dot(a, b)));
+      }
+    }
+    return g.call(std::make_shared<TriangularSolve>(n_, m_, transposed_), inputs);
+  }
 
  private:
   int n_, m_;
   bool transposed_;
 };
+
+/// L Phi(L^-1 A' L^-T), Phi: the lower triangle with half of the diagonal.  [Murray 2016, arXiv
+/// 1602.07527, section 3]
+std::vector<Scalar> CholeskyDecompose::tangent(Graph& g, std::span<const Scalar>,
+                                               std::span<const Scalar> out,
+                                               std::span<const Scalar> in_dot) const {
+  const auto solve = [&](const std::vector<Scalar>& b) {
+    std::vector<Scalar> inputs(out.begin(), out.end());
+    inputs.insert(inputs.end(), b.begin(), b.end());
+    return g.call(std::make_shared<TriangularSolve>(n_, n_, false), inputs);
+  };
+  const auto at = [&](int i, int j) { return static_cast<size_t>(i * n_ + j); };
+  std::vector<Scalar> full(at(n_, 0));
+  for (int i = 0; i < n_; ++i)
+    for (int j = 0; j < n_; ++j)
+      full[at(i, j)] = in_dot[static_cast<size_t>(triangle(std::max(i, j)) + std::min(i, j))];
+  const std::vector<Scalar> half = solve(full);
+  std::vector<Scalar> transposed(full.size());
+  for (int i = 0; i < n_; ++i)
+    for (int j = 0; j < n_; ++j) transposed[at(i, j)] = half[at(j, i)];
+  const std::vector<Scalar> inner = solve(transposed);  // symmetric
+  std::vector<Scalar> result;
+  for (int i = 0; i < n_; ++i) {
+    for (int j = 0; j <= i; ++j) {
+      std::vector<Scalar> a, b;
+      for (int k = j; k <= i; ++k) {
+        a.push_back(out[static_cast<size_t>(triangle(i) + k)]);
+        b.push_back(k == j ? g.mul(0.5, inner[at(k, j)]) : inner[at(k, j)]);
+      }
+      result.push_back(g.dot(a, b));
+    }
+  }
+  return result;
+}
 
 }  // namespace
 
