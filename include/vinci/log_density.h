@@ -50,7 +50,8 @@ class LogDensity {
   /// cost: two gradients. Relative error about (h |v|_max / s)^2, s the length over which H
   /// changes: 1e-9 where the coordinates are of order 1, 1e-6 for a posterior with standard
   /// deviations of 0.005. Where only one side has density, that side's first-order difference; 0
-  /// where neither has.
+  /// where neither has. Models of programs are exact where they can be, see
+  /// has_exact_hessian_vector.
   virtual void hessian_vector(LaneMatrix points, LaneMatrix directions,
                               MutableLaneMatrix products) const;
   /// Whether hessian_vector is exact up to rounding.

@@ -27,10 +27,10 @@ struct OdeOptions {
 ///
 /// Each lane has its own step sizes and does not depend on the others; a lane that exceeds
 /// max_steps, or whose solution ceases to be finite, fails. The gradient is that of the discrete
-/// solution with its steps held fixed: reverse goes back through the stages, at a cost that does not
-/// depend on the number of parameters. kExplicit keeps where each step began, interpolates at the
-/// output times and does not step on them; kStiff steps on them, and integrates once more for the
-/// gradient.
+/// solution with its steps held fixed: reverse goes back through the stages, at a cost that does
+/// not depend on the number of parameters. kExplicit keeps where each step began, interpolates at
+/// the output times and does not step on them; kStiff steps on them, and integrates once more for
+/// the gradient.
 ArrayFunctionPtr ode_solve(const Graph& right_hand_side, const std::vector<Scalar>& derivative,
                            int num_states, int num_times, const OdeOptions& options);
 
