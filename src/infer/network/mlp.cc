@@ -4,11 +4,26 @@
 #include <utility>
 
 #include "base/check.h"
+#include "numeric/linalg/dense_product.h"
+#include "numeric/special/row_functions.h"
 
 namespace vinci::infer {
 namespace {
 
 constexpr double kLeak = 0.01;
+
+/// C = A B or C += A B; A: [m, k] with these strides.
+void product(Index m, Index k, const double* a, Index row_a, Index col_a, const Matrix& b,
+             double* c, Index columns, bool accumulate) {
+  using namespace numeric;
+  VINCI_SIMD_SELECT(dense_product)
+  (m, columns, k, a, row_a, col_a, b.data(), b.cols(), c, columns, accumulate);
+}
+
+void apply(numeric::RowFunction f, Matrix& x) {
+  using namespace numeric;
+  VINCI_SIMD_SELECT(row_function)(f, x.data(), nullptr, x.data(), x.size());
+}
 
 void activate(Activation a, Matrix& x) {
   switch (a) {
@@ -19,10 +34,10 @@ void activate(Activation a, Matrix& x) {
       x = x.cwiseMax(kLeak * x);
       break;
     case Activation::kTanh:
-      x = x.array().tanh();
+      apply(numeric::RowFunction::tanh, x);
       break;
     case Activation::kSoftplus:
-      x = x.unaryExpr([](double v) { return std::max(v, 0.0) + std::log1p(std::exp(-std::abs(v))); });
+      apply(numeric::RowFunction::log1p_exp, x);
       break;
   }
 }
@@ -34,7 +49,9 @@ void scale_by_derivative(Activation a, const Matrix& output, Matrix& adjoint) {
       adjoint.array() *= (output.array() > 0).cast<double>();
       break;
     case Activation::kLeakyRelu:
-      adjoint.array() *= (output.array() > 0).select(1.0, Matrix::Constant(output.rows(), output.cols(), kLeak)).array();
+      adjoint.array() *= (output.array() > 0)
+                             .select(1.0, Matrix::Constant(output.rows(), output.cols(), kLeak))
+                             .array();
       break;
     case Activation::kTanh:
       adjoint.array() *= 1 - output.array().square();
@@ -75,8 +92,10 @@ const Matrix& Mlp::forward(std::span<const double> params, const Matrix& x, Tape
   for (size_t l = 1; l < widths_.size(); ++l) {
     const Eigen::Map<const Matrix> weights(p, widths_[l], widths_[l - 1]);
     const Eigen::Map<const Vector> bias(p + weights.size(), widths_[l]);
-    tape[l].noalias() = weights * tape[l - 1];
-    tape[l].colwise() += bias;
+    tape[l].resize(weights.rows(), x.cols());
+    tape[l].colwise() = bias;
+    product(weights.rows(), weights.cols(), weights.data(), weights.cols(), 1, tape[l - 1],
+            tape[l].data(), x.cols(), true);
     if (l + 1 < widths_.size()) activate(hidden_, tape[l]);
     p += weights.size() + bias.size();
   }
@@ -86,17 +105,21 @@ const Matrix& Mlp::forward(std::span<const double> params, const Matrix& x, Tape
 void Mlp::backward(std::span<const double> params, const Tape& tape, const Matrix& adjoint,
                    Matrix* adjoint_x, std::span<double> gradient) const {
   VINCI_CHECK(static_cast<Index>(gradient.size()) == num_params_ && tape.size() == widths_.size());
-  Matrix delta = adjoint, below;
+  Matrix delta = adjoint, below, input;
   Index offset = num_params_;
   for (size_t l = widths_.size() - 1; l >= 1; --l) {
     offset -= widths_[l] * (widths_[l - 1] + 1);
     const Eigen::Map<const Matrix> weights(params.data() + offset, widths_[l], widths_[l - 1]);
     Eigen::Map<Matrix> weights_gradient(gradient.data() + offset, widths_[l], widths_[l - 1]);
     Eigen::Map<Vector> bias_gradient(gradient.data() + offset + weights.size(), widths_[l]);
-    weights_gradient.noalias() += delta * tape[l - 1].transpose();
+    input = tape[l - 1].transpose();
+    product(weights.rows(), delta.cols(), delta.data(), delta.cols(), 1, input,
+            weights_gradient.data(), weights.cols(), true);
     bias_gradient += delta.rowwise().sum();
     if (l == 1 && adjoint_x == nullptr) break;
-    below.noalias() = weights.transpose() * delta;
+    below.resize(weights.cols(), delta.cols());
+    product(weights.cols(), weights.rows(), weights.data(), 1, weights.cols(), delta, below.data(),
+            delta.cols(), false);
     if (l > 1) scale_by_derivative(hidden_, tape[l - 1], below);
     std::swap(delta, below);
   }
