@@ -18,6 +18,7 @@
 #include "infer/method/adaptive_mixture.h"
 #include "infer/method/advi.h"
 #include "infer/method/batch_and_match.h"
+#include "infer/method/fit_semi_implicit.h"
 #include "infer/method/gaussian_score_matching.h"
 #include "infer/method/laplace.h"
 #include "infer/method/mean_field_adam.h"
@@ -39,7 +40,7 @@ struct MethodWord {
   Method method;
   std::string_view word;
 };
-constexpr std::array<MethodWord, 9> kMethods = {{{Method::kAuto, "auto"},
+constexpr std::array<MethodWord, 11> kMethods = {{{Method::kAuto, "auto"},
                                                  {Method::kPathfinder, "pathfinder"},
                                                  {Method::kBatchAndMatch, "bam"},
                                                  {Method::kPatchedBatchAndMatch, "pbam"},
@@ -47,7 +48,10 @@ constexpr std::array<MethodWord, 9> kMethods = {{{Method::kAuto, "auto"},
                                                  {Method::kNaturalGradient, "natural-gradient"},
                                                  {Method::kMeanField, "mean-field"},
                                                  {Method::kAdvi, "advi"},
-                                                 {Method::kLaplace, "laplace"}}};
+                                                 {Method::kLaplace, "laplace"},
+                                                 {Method::kSemiImplicit, "semi-implicit"},
+                                                 {Method::kKernelSemiImplicit,
+                                                  "kernel-semi-implicit"}}};
 struct FamilyWord {
   FamilyChoice family;
   std::string_view word;
@@ -149,6 +153,10 @@ class Fit {
         return only_advi();
       case Method::kLaplace:
         return only_laplace();
+      case Method::kSemiImplicit:
+        return semi_implicit(false);
+      case Method::kKernelSemiImplicit:
+        return semi_implicit(true);
     }
     return {};
   }
@@ -371,6 +379,17 @@ class Fit {
     stage("laplace", std::numeric_limits<double>::quiet_NaN());
     Candidate c;
     if (normal) c.q = std::make_shared<FullRankNormal>(*normal);
+    return c;
+  }
+
+  Candidate semi_implicit(bool kernel) {
+    if (start().best < 0) return {};
+    const SemiImplicitFit r =
+        fit_semi_implicit(objective_, starts_, kernel, key(stream::kMethod));
+    stage(kernel ? "kernel semi-implicit" : "semi-implicit", r.bound);
+    Candidate c;
+    c.q = r.q;
+    c.converged = r.converged;
     return c;
   }
 

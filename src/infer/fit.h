@@ -24,11 +24,14 @@ enum class Method {
   kMeanField,
   kAdvi,
   kLaplace,
+  kSemiImplicit,
+  kKernelSemiImplicit,
 };
 enum class FamilyChoice { kAuto, kMeanField, kFullRank, kSparse };
 
-/// The words of the command line: auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, advi,
-/// laplace; auto, mean-field, full-rank, sparse. The parsers throw vinci::Error (kUsage) that lists the
+/// The words of the command line: auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field,
+/// advi, laplace, semi-implicit, kernel-semi-implicit; auto, mean-field, full-rank, sparse. The
+/// parsers throw vinci::Error (kUsage) that lists the
 /// words.
 std::string_view to_string(Method method);
 std::string_view to_string(FamilyChoice family);
