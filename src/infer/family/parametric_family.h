@@ -38,6 +38,11 @@ class ParametricFamily {
   /// gradient[D][lanes] = d log q / d z at points.
   virtual void log_q_gradient(std::span<const double> lambda, LaneMatrix points,
                               MutableLaneMatrix gradient) const = 0;
+  /// gradient[P] = d entropy / d lambda where it has a closed form; false where it has none.
+  virtual bool entropy_gradient(std::span<const double> /*lambda*/,
+                                std::span<double> /*gradient*/) const {
+    return false;
+  }
 
   // ---- reparameterisation z = t(noise, lambda); where there is none, noise_dim() is 0 and the
   // rest must not be called
@@ -45,6 +50,9 @@ class ParametricFamily {
   /// Rows of noise that a draw takes.
   virtual Index noise_dim() const = 0;
   bool reparameterised() const { return noise_dim() > 0; }
+  /// Whether noise is standard normal: what antithetic and quasi-random draws need. A family that
+  /// overrides `fill_noise` says no here.
+  virtual bool has_normal_noise() const { return true; }
   /// noise: [noise_dim][lanes], lanes numbered from `first_lane`. Standard normal unless a family
   /// says otherwise.
   virtual void fill_noise(numeric::RandomKey key, uint32_t step, uint32_t first_lane,
