@@ -1,0 +1,42 @@
+// The log density by Markov blankets: for each coordinate, the terms that depend on it. What
+// Rao-Blackwellised estimators and coordinate-wise methods look at.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "exec/plan.h"
+#include "model/model.h"
+#include "vinci/log_density.h"
+
+namespace vinci::model {
+
+/// The terms of a model's log density (Jacobians of the constraint transforms included), linear
+/// combinations taken apart, grouped by the set of coordinates that they depend on.
+class Blankets {
+ public:
+  /// The model must outlive the object. Cost: D / 64 passes over the graph.
+  explicit Blankets(const Model& model);
+
+  Index dim() const { return dim_; }
+  Index num_terms() const { return static_cast<Index>(weights_.size()); }
+  /// How many of the terms depend on coordinate i.
+  Index num_terms_of(Index i) const { return num_terms_of_[static_cast<size_t>(i)]; }
+
+  /// sums[i][lane] = sum of the terms that depend on coordinate i; points, sums: [D][lanes]. What
+  /// depends on nothing is left out. Where the density is zero the sums mean nothing. Cost: one
+  /// value of the density without its plates, and D x (number of groups) additions.
+  void evaluate(LaneMatrix points, MutableLaneMatrix sums) const;
+
+ private:
+  Index dim_ = 0;
+  std::unique_ptr<exec::ExecutionPlan> plan_;    // its outputs are the terms' nodes
+  std::vector<double> weights_;                  // of each output
+  std::vector<int32_t> group_of_;                // of each output
+  std::vector<std::vector<int32_t>> groups_of_;  // of each coordinate
+  std::vector<Index> num_terms_of_;
+  Index num_groups_ = 0;
+};
+
+}  // namespace vinci::model
