@@ -23,6 +23,7 @@ void add_compile(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);
 void add_format(CLI::App& app, int& status);
 void add_summary(CLI::App& app, int& status);
+void add_estimators(CLI::App& app, int& status);
 
 /// Options that every command which reads programs has.
 struct ProgramOptions {

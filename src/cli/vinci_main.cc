@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   add_format(app, status);
   add_compile(app, status);
   add_summary(app, status);
+  add_estimators(app, status);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return kExitInput;
   try {
     app.parse(argc, argv);

@@ -287,6 +287,82 @@ class Eval(VinciTest):
         self.assertEqual(result["log_density"], [])
 
 
+class Estimators(VinciTest):
+    SCHOOLS = (EXAMPLES / "eight_schools.stan", EXAMPLES / "eight_schools.json")
+    QUICK = ("--estimates", 100, "--reference-draws", 20000)
+
+    def test_table_plot_and_drawing(self):
+        done = self.expect(0, "estimators", *self.SCHOOLS, *self.QUICK, "--plot", "plot.svg")
+        for part in ("mean-field normal (20 parameters) at pathfinder", "per eval.", "var x time",
+                     "sticking the landing", "score, Rao-Blackwell", "DReG, k = 8 (L_8)", "logarithmic", "1e",
+                     "plot: plot.svg"):
+            self.assertIn(part, done.out)
+        svg = (self.folder / "plot.svg").read_text()
+        self.assertTrue(svg.startswith("<svg") and svg.endswith("</svg>\n"))
+        self.assertIn("sticking the landing", svg)
+        self.assertNotRegex(svg, "<script|href")
+
+    def test_numbers_as_json(self):
+        done = self.expect(0, "estimators", *self.SCHOOLS, *self.QUICK, "--json")
+        study = json.loads(done.out)
+        self.assertEqual((study["dim"], study["num_params"]), (10, 20))
+        rows = {row["name"]: row for row in study["estimators"]}
+        for row in rows.values():
+            self.assertNotIn("left_out", row)
+            # Unbiased: the distance from the reference is of the size of its noise.
+            self.assertLess(row["bias"], 5 * row["bias_noise"], row["name"])
+        self.assertLess(10 * rows["pathwise, closed entropy"]["variance_per_evaluation"],
+                        rows["score"]["variance_per_evaluation"])
+        # Schools meet only through mu and tau: most of the score's noise is not theirs.
+        self.assertLess(2 * rows["score, Rao-Blackwell"]["variance"], rows["score"]["variance"])
+
+    def test_lectures_b3_score_is_noisier_than_pathwise(self):
+        factor = {"one_logistic_observation": 1.2, "logistic_regression": 20}
+        for name, least in factor.items():
+            with self.subTest(name):
+                program = EXAMPLES / f"lectures/{name}.stan"
+                done = self.expect(0, "estimators", program, program.with_suffix(".json"), "--estimates", 1000,
+                                   "--reference-draws", 20000, "--json")
+                rows = {row["name"]: row["variance_per_evaluation"] for row in json.loads(done.out)["estimators"]}
+                self.assertGreater(rows["score"], least * rows["pathwise, closed entropy"])
+                self.assertGreater(rows["score"], rows["score, control variate"])
+
+    def test_at_a_given_approximation(self):
+        self.write("m.stan", NORMAL)
+        self.write("d.json", NORMAL_DATA)
+        # The posterior itself: N(6/4, 1/4).
+        self.write("q.json", '{"mean": [1.5], "sd": [0.5]}')
+        done = self.expect(0, "estimators", "m.stan", "d.json", "--at", "q.json", *self.QUICK, "--json")
+        rows = {row["name"]: row for row in json.loads(done.out)["estimators"]}
+        self.assertLess(rows["sticking the landing"]["variance"], 1e-20)
+        self.assertGreater(rows["pathwise"]["variance"], 1e-3)
+        self.write("c.json", '{"mean": [1.5], "factor": [[0.5]]}')
+        done = self.expect(0, "estimators", "m.stan", "d.json", "--at", "c.json", "--family", "full-rank", *self.QUICK)
+        self.assertIn("left out: Hessian control variate", done.out)
+        self.expect(0, "estimators", "m.stan", "d.json", "--at", "advi", *self.QUICK)
+
+    def test_wrong_options_say_why(self):
+        self.write("m.stan", NORMAL)
+        self.write("d.json", NORMAL_DATA)
+        self.write("none.stan", "model {}")
+        run = ("estimators", "m.stan", "d.json")
+        for pattern, name, text in ((r"`mean` of q.json has 2 numbers; the model has 1", "q.json", '{"mean": [1, 2]}'),
+                                    (r"has no list `sd`", "q.json", '{"mean": [1]}'),
+                                    (r"deviations are positive", "q.json", '{"mean": [1], "sd": [0]}'),
+                                    (r"not a finite number", "q.json", '{"mean": ["x"], "sd": [1]}'),
+                                    (r"takes --family full-rank", "q.json", '{"mean": [1], "factor": [[1]]}'),
+                                    (r"is not of the form", "q.json", "[1")):
+            self.write(name, text)
+            self.expect_error(2, pattern, *run, "--at", name)
+        self.write("q.json", '{"mean": [1], "factor": [[-1]]}')
+        self.expect_error(2, "the diagonal is positive", *run, "--at", "q.json", "--family", "full-rank")
+        self.expect_error(2, "nor a file that can be read", *run, "--at", "nothing.json")
+        self.expect_error(2, "draws is 0", *run, "--draws", 0)
+        self.expect_error(2, "bound_draws is 1", *run, "--bound-draws", 1)
+        self.expect_error(2, "--family", *run, "--family", "wide")
+        self.expect_error(2, "has no parameters", "estimators", "none.stan")
+
+
 class Programs(VinciTest):
     """`vinci check` and `vinci format` over the test programs."""
 
