@@ -11,6 +11,7 @@
 #include "infer/family/low_rank_normal.h"
 #include "infer/family/mean_field_normal.h"
 #include "infer/family/mixture.h"
+#include "infer/family/sinh_arcsinh_normal.h"
 
 namespace vinci::infer {
 namespace {
@@ -35,6 +36,9 @@ std::vector<FamilyPtr> families() {
   std::vector<FamilyPtr> all;
   for (const NormalPtr& q : normals()) all.push_back(q);
   all.push_back(std::make_shared<Mixture>(normals(), std::vector<double>{1, 2, 3}));
+  all.push_back(std::make_shared<SinhArcsinhNormal>(
+      FullRankNormal({1, 2, 3}, {2, 0, 0, 0.5, 1, 0, -1, 0.3, 0.7}),
+      std::vector<double>{0.5, 0, -0.8}, std::vector<double>{0.8, 1, 1.5}));
   return all;
 }
 
