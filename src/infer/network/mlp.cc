@@ -4,54 +4,38 @@
 #include <utility>
 
 #include "base/check.h"
-#include "numeric/linalg/dense_product.h"
+#include "numeric/linalg/dense_layer.h"
 #include "numeric/special/row_functions.h"
 
 namespace vinci::infer {
 namespace {
 
+using numeric::RowFunction;
+
 constexpr double kLeak = 0.01;
 
-/// C = A B or C += A B; A: [m, k] with these strides.
-void product(Index m, Index k, const double* a, Index row_a, Index col_a, const Matrix& b,
-             double* c, Index columns, bool accumulate) {
-  using namespace numeric;
-  VINCI_SIMD_SELECT(dense_product)
-  (m, columns, k, a, row_a, col_a, b.data(), b.cols(), c, columns, accumulate);
+/// The slope left of zero that the product applies in passing; 1 where the activation is another.
+double leak(Activation a) {
+  return a == Activation::kRelu ? 0 : a == Activation::kLeakyRelu ? kLeak : 1;
 }
 
-void apply(numeric::RowFunction f, Matrix& x) {
-  using namespace numeric;
-  VINCI_SIMD_SELECT(row_function)(f, x.data(), nullptr, x.data(), x.size());
-}
-
+/// What the product has not done yet.
 void activate(Activation a, Matrix& x) {
-  switch (a) {
-    case Activation::kRelu:
-      x = x.cwiseMax(0.0);
-      break;
-    case Activation::kLeakyRelu:
-      x = x.cwiseMax(kLeak * x);
-      break;
-    case Activation::kTanh:
-      apply(numeric::RowFunction::tanh, x);
-      break;
-    case Activation::kSoftplus:
-      apply(numeric::RowFunction::log1p_exp, x);
-      break;
+  using namespace numeric;
+  if (a == Activation::kTanh) {
+    VINCI_SIMD_SELECT(row_function)(RowFunction::tanh, x.data(), nullptr, x.data(), x.size());
+  } else if (a == Activation::kSoftplus) {
+    VINCI_SIMD_SELECT(row_function)(RowFunction::log1p_exp, x.data(), nullptr, x.data(), x.size());
   }
 }
 
 /// adjoint *= a'(input), written in terms of the output a(input).
 void scale_by_derivative(Activation a, const Matrix& output, Matrix& adjoint) {
+  using namespace numeric;
   switch (a) {
     case Activation::kRelu:
-      adjoint.array() *= (output.array() > 0).cast<double>();
-      break;
     case Activation::kLeakyRelu:
-      adjoint.array() *= (output.array() > 0)
-                             .select(1.0, Matrix::Constant(output.rows(), output.cols(), kLeak))
-                             .array();
+      VINCI_SIMD_SELECT(leaky_derivative)(leak(a), output.data(), adjoint.data(), output.size());
       break;
     case Activation::kTanh:
       adjoint.array() *= 1 - output.array().square();
@@ -87,43 +71,49 @@ void Mlp::initialise(numeric::RandomKey key, double last_scale, std::span<double
 const Matrix& Mlp::forward(std::span<const double> params, const Matrix& x, Tape& tape) const {
   VINCI_CHECK(static_cast<Index>(params.size()) == num_params_ && x.rows() == num_inputs());
   tape.resize(widths_.size());
+  using namespace numeric;
+  const auto product = VINCI_SIMD_SELECT(dense_product);
   tape[0] = x;
   const double* p = params.data();
   for (size_t l = 1; l < widths_.size(); ++l) {
-    const Eigen::Map<const Matrix> weights(p, widths_[l], widths_[l - 1]);
-    const Eigen::Map<const Vector> bias(p + weights.size(), widths_[l]);
-    tape[l].resize(weights.rows(), x.cols());
-    tape[l].colwise() = bias;
-    product(weights.rows(), weights.cols(), weights.data(), weights.cols(), 1, tape[l - 1],
-            tape[l].data(), x.cols(), true);
-    if (l + 1 < widths_.size()) activate(hidden_, tape[l]);
-    p += weights.size() + bias.size();
+    const Index rows = widths_[l], inner = widths_[l - 1], lanes = x.cols();
+    const bool last = l + 1 == widths_.size();
+    tape[l].resize(rows, lanes);
+    product(rows, inner, p, inner, 1, p + rows * inner, last ? 1 : leak(hidden_),
+            tape[l - 1].data(), lanes, tape[l].data(), lanes, lanes);
+    if (!last) activate(hidden_, tape[l]);
+    p += rows * (inner + 1);
   }
   return tape.back();
 }
 
 void Mlp::backward(std::span<const double> params, const Tape& tape, const Matrix& adjoint,
                    Matrix* adjoint_x, std::span<double> gradient) const {
-  VINCI_CHECK(static_cast<Index>(gradient.size()) == num_params_ && tape.size() == widths_.size());
-  Matrix delta = adjoint, below, input;
+  VINCI_CHECK(gradient.empty() || static_cast<Index>(gradient.size()) == num_params_);
+  VINCI_CHECK(tape.size() == widths_.size());
+  using namespace numeric;
+  const auto product = VINCI_SIMD_SELECT(dense_product);
+  const auto outer = VINCI_SIMD_SELECT(dense_outer);
+  const Index lanes = adjoint.cols();
+  Matrix buffers[2];
+  const Matrix* delta = &adjoint;
   Index offset = num_params_;
   for (size_t l = widths_.size() - 1; l >= 1; --l) {
-    offset -= widths_[l] * (widths_[l - 1] + 1);
-    const Eigen::Map<const Matrix> weights(params.data() + offset, widths_[l], widths_[l - 1]);
-    Eigen::Map<Matrix> weights_gradient(gradient.data() + offset, widths_[l], widths_[l - 1]);
-    Eigen::Map<Vector> bias_gradient(gradient.data() + offset + weights.size(), widths_[l]);
-    input = tape[l - 1].transpose();
-    product(weights.rows(), delta.cols(), delta.data(), delta.cols(), 1, input,
-            weights_gradient.data(), weights.cols(), true);
-    bias_gradient += delta.rowwise().sum();
+    const Index rows = widths_[l], inner = widths_[l - 1];
+    offset -= rows * (inner + 1);
+    if (!gradient.empty()) {
+      double* g = gradient.data() + offset;
+      outer(rows, inner, delta->data(), lanes, tape[l - 1].data(), lanes, g, inner, lanes);
+      Eigen::Map<Vector>(g + rows * inner, rows) += delta->rowwise().sum();
+    }
     if (l == 1 && adjoint_x == nullptr) break;
-    below.resize(weights.cols(), delta.cols());
-    product(weights.cols(), weights.rows(), weights.data(), 1, weights.cols(), delta, below.data(),
-            delta.cols(), false);
+    Matrix& below = l == 1 ? *adjoint_x : buffers[l % 2];
+    below.resize(inner, lanes);
+    product(inner, rows, params.data() + offset, 1, inner, nullptr, 1, delta->data(), lanes,
+            below.data(), lanes, lanes);
     if (l > 1) scale_by_derivative(hidden_, tape[l - 1], below);
-    std::swap(delta, below);
+    delta = &below;
   }
-  if (adjoint_x != nullptr) *adjoint_x = std::move(delta);
 }
 
 }  // namespace vinci::infer

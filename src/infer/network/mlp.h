@@ -32,7 +32,8 @@ class Mlp {
   /// Returns the output; it is also tape.back().
   const Matrix& forward(std::span<const double> params, const Matrix& x, Tape& tape) const;
   /// gradient[num_params] += sum over lanes of adjoint' dy/dparams; adjoint_x (may be null) =
-  /// adjoint' dy/dx. Cost: twice that of `forward`.
+  /// adjoint' dy/dx, not the same memory as `adjoint`. An empty gradient is not wanted. Cost: twice
+  /// that of `forward`, once without the gradient.
   void backward(std::span<const double> params, const Tape& tape, const Matrix& adjoint,
                 Matrix* adjoint_x, std::span<double> gradient) const;
 
