@@ -136,7 +136,8 @@ void add_fit(CLI::App& app, int& status) {
                   "auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, advi, laplace, "
                   "semi-implicit, kernel-semi-implicit")
       ->capture_default_str();
-  fit->add_option("--family", command->family, "auto, mean-field, full-rank, sparse")
+  fit->add_option("--family", command->family,
+                  "auto, mean-field, full-rank, sparse, sinh-arcsinh, flow, spline")
       ->capture_default_str();
   fit->add_option("--draws", command->fit.draws, "draws to hand out")->capture_default_str();
   fit->add_option("--seed", command->fit.seed, "seed of all random numbers")

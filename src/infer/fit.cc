@@ -19,6 +19,8 @@
 #include "infer/method/advi.h"
 #include "infer/method/batch_and_match.h"
 #include "infer/method/fit_semi_implicit.h"
+#include "infer/method/fit_sinh_arcsinh.h"
+#include "infer/method/flow_vi.h"
 #include "infer/method/gaussian_score_matching.h"
 #include "infer/method/laplace.h"
 #include "infer/method/mean_field_adam.h"
@@ -56,10 +58,14 @@ struct FamilyWord {
   FamilyChoice family;
   std::string_view word;
 };
-constexpr std::array<FamilyWord, 4> kFamilies = {{{FamilyChoice::kAuto, "auto"},
+constexpr std::array<FamilyWord, 8> kFamilies = {{{FamilyChoice::kAuto, "auto"},
                                                   {FamilyChoice::kMeanField, "mean-field"},
                                                   {FamilyChoice::kFullRank, "full-rank"},
-                                                  {FamilyChoice::kSparse, "sparse"}}};
+                                                  {FamilyChoice::kSparse, "sparse"},
+                                                  {FamilyChoice::kSinhArcsinh, "sinh-arcsinh"},
+                                                  {FamilyChoice::kFlow, "flow"},
+                                                  {FamilyChoice::kFlow, "real-nvp"},
+                                                  {FamilyChoice::kSpline, "spline"}}};
 
 /// What a method leaves to be judged.
 struct Candidate {
@@ -138,7 +144,7 @@ class Fit {
     switch (options_.method) {
       case Method::kAuto:
       case Method::kNaturalGradient:
-        return normal();
+        return wants_warp() ? warped() : normal();
       case Method::kPathfinder:
         return only_pathfinder();
       case Method::kBatchAndMatch:
@@ -226,6 +232,56 @@ class Fit {
     return wants_mean_field() ? mean_field() : full_rank();
   }
 
+  bool wants_warp() const {
+    return options_.family == FamilyChoice::kSinhArcsinh ||
+           options_.family == FamilyChoice::kFlow || options_.family == FamilyChoice::kSpline;
+  }
+
+  /// The family beyond a normal that was asked for, fitted from the best normal. It is not
+  /// escalated further.
+  Candidate warped() {
+    Candidate c = full_rank();
+    if (!c.q || objective_.should_stop()) return c;
+    const std::vector<FullRankNormal> normals = std::exchange(c.normals, {});
+    c.modes_covered = 1;
+    if (options_.family == FamilyChoice::kSinhArcsinh) {
+      SinhArcsinhOptions o;
+      o.gap_tolerance = gap_tolerance_;
+      const SinhArcsinhResult r =
+          fit_sinh_arcsinh(objective_, normals.front(), o, key(stream::kMethod));
+      stage("sinh-arcsinh", r.elbo);
+      c.q = std::make_shared<SinhArcsinhNormal>(r.q);
+      c.gap = std::max(0.0, r.gap - 2 * r.gap_error);
+      c.converged = r.converged || c.gap <= gap_tolerance_;
+    } else {
+      FlowViOptions o;
+      o.shape.kind =
+          options_.family == FamilyChoice::kFlow ? FlowKind::kRealNvp : FlowKind::kSpline;
+      o.pool = &pool_;
+      const FlowViResult r = flow_vi(objective_, normals.front(), o, key(stream::kMethod));
+      stage(std::string(to_string(o.shape.kind)), r.elbo);
+      c.q = r.q ? r.q : std::make_shared<FullRankNormal>(normals.front());
+      if (r.q) c.gap = std::numeric_limits<double>::quiet_NaN();
+      c.converged = r.converged;
+    }
+    // Modes that q did not reach from where it started.
+    for (size_t k = 1; k < normals.size(); ++k) {
+      constexpr double kMissed = 5;  // nats above the ratio at the first mode
+      const double here = ratio_at(*c.q, normals.front().mean());
+      if (ratio_at(*c.q, normals[k].mean()) > here + kMissed)
+        c.other_modes.push_back(std::log(c.weights[k]));
+    }
+    return c;
+  }
+
+  double ratio_at(const Family& q, const std::vector<double>& point) {
+    const LaneMatrix at{point.data(), dim(), 1, 1};
+    double log_q = 0, log_p = 0;
+    q.log_q(at, {&log_q, 1});
+    objective_.evaluate(at, {&log_p, 1});
+    return log_p - log_q;
+  }
+
   /// How to keep the precision sparse; nothing where it is not worth it.
   std::optional<SparsePlan> plan_precision() const {
     const bool asked = options_.family == FamilyChoice::kSparse;
@@ -233,9 +289,10 @@ class Fit {
     auto pairs = objective_.hessian_pattern(static_cast<size_t>(kMaxPairsPerRow * dim()));
     if (!pairs) {
       if (asked) {
-        throw Error(Error::Kind::kUsage,
-                    "family is `sparse`; the Hessian of this model is dense, so that nothing can be "
-                    "left out of its precision matrix: use full-rank or mean-field");
+        throw Error(
+            Error::Kind::kUsage,
+            "family is `sparse`; the Hessian of this model is dense, so that nothing can be "
+            "left out of its precision matrix: use full-rank or mean-field");
       }
       return {};
     }
@@ -250,8 +307,8 @@ class Fit {
     const LowRankNormal& path = *best_path().approximation;
     SparseNewtonOptions o;
     o.gap_tolerance = gap_tolerance_;
-    const SparseNewtonResult r = sparse_newton(objective_, plan, path.mean(), path.marginal_sds(),
-                                               o, key(stream::kMethod));
+    const SparseNewtonResult r =
+        sparse_newton(objective_, plan, path.mean(), path.marginal_sds(), o, key(stream::kMethod));
     stage("sparse Newton", r.elbo);
     if (!r.normal) return {};
     // Where it went astray, the dense methods may not.
@@ -446,9 +503,9 @@ class Fit {
   /// Whether sequential Monte Carlo can end within the budget: some fifty moves of ten steps each.
   bool worth_sampling(const Judgement& j) const {
     const SmcOptions o;
-    const auto evaluations =
-        static_cast<double>(50 * o.leapfrog_steps * o.islands * o.particles);
-    const double each = objective_.elapsed_seconds() / static_cast<double>(objective_.evaluations());
+    const auto evaluations = static_cast<double>(50 * o.leapfrog_steps * o.islands * o.particles);
+    const double each =
+        objective_.elapsed_seconds() / static_cast<double>(objective_.evaluations());
     return !j.psis.weights.empty() && dim() <= kMaxSampledDim && !objective_.should_stop() &&
            objective_.evaluations_left() > evaluations &&
            objective_.seconds_left() > each * evaluations;
@@ -474,8 +531,7 @@ class Fit {
       Judgement particles;
       particles.count = r.count;
       particles.points = r.points;
-      particles.psis.weights.assign(static_cast<size_t>(r.count),
-                                    1 / static_cast<double>(r.count));
+      particles.psis.weights.assign(static_cast<size_t>(r.count), 1 / static_cast<double>(r.count));
       particles.psis.khat = std::numeric_limits<double>::infinity();
       AdaptiveMixtureOptions mixture_options;
       const AdaptiveMixtureResult mixture =

@@ -27,12 +27,12 @@ enum class Method {
   kSemiImplicit,
   kKernelSemiImplicit,
 };
-enum class FamilyChoice { kAuto, kMeanField, kFullRank, kSparse };
+enum class FamilyChoice { kAuto, kMeanField, kFullRank, kSparse, kSinhArcsinh, kFlow, kSpline };
 
 /// The words of the command line: auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field,
-/// advi, laplace, semi-implicit, kernel-semi-implicit; auto, mean-field, full-rank, sparse. The
-/// parsers throw vinci::Error (kUsage) that lists the
-/// words.
+/// advi, laplace, semi-implicit, kernel-semi-implicit; auto, mean-field, full-rank, sparse,
+/// sinh-arcsinh, flow (also: real-nvp), spline. The parsers throw vinci::Error (kUsage) that lists
+/// the words.
 std::string_view to_string(Method method);
 std::string_view to_string(FamilyChoice family);
 Method parse_method(std::string_view word);

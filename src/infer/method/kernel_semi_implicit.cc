@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "infer/optimizer/adam.h"
-#include "numeric/linalg/dense_product.h"
+#include "numeric/linalg/dense_layer.h"
 #include "numeric/special/row_functions.h"
 
 namespace vinci::infer {
@@ -17,8 +17,8 @@ Matrix cross(const Matrix& a, const Matrix& b) {
   using namespace numeric;
   Matrix c(a.cols(), b.cols());
   VINCI_SIMD_SELECT(dense_product)
-  (a.cols(), b.cols(), a.rows(), a.data(), 1, a.cols(), b.data(), b.cols(), c.data(), c.cols(),
-   false);
+  (a.cols(), a.rows(), a.data(), 1, a.cols(), nullptr, 1, b.data(), b.cols(), c.data(), c.cols(),
+   b.cols());
   return c;
 }
 
@@ -28,8 +28,8 @@ Matrix times(const Matrix& b, const Matrix& w, bool transposed) {
   const Matrix right = transposed ? Matrix(w.transpose()) : w;
   Matrix c(b.rows(), right.cols());
   VINCI_SIMD_SELECT(dense_product)
-  (b.rows(), right.cols(), b.cols(), b.data(), b.cols(), 1, right.data(), right.cols(), c.data(),
-   c.cols(), false);
+  (b.rows(), b.cols(), b.data(), b.cols(), 1, nullptr, 1, right.data(), right.cols(), c.data(),
+   c.cols(), right.cols());
   return c;
 }
 
