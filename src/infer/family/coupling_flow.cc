@@ -64,9 +64,9 @@ class CouplingFlow::Layers {
  public:
   Layers(Index dim, const FlowShape& shape) {
     if (shape.kind == FlowKind::kRealNvp) {
-      map_ = std::make_unique<AffineMap>();
+      map_ = std::make_unique<ElementwiseAffine>();
     } else {
-      map_ = std::make_unique<SplineMap>(shape.bins, shape.reach);
+      map_ = std::make_unique<ElementwiseSpline>(shape.bins, shape.reach);
     }
     numeric::RandomStream random(shape.seed, 0x666c6f77);
     std::vector<Index> order(static_cast<size_t>(dim));

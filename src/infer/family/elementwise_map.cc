@@ -29,7 +29,7 @@ constexpr double kMaxLogit = 300;
 
 // ---- affine: saved = {tanh(raw_0 / 2), exp(s)}
 
-void AffineMap::forward(const Matrix& raw, Tape& tape, Matrix& y, Vector& log_slope) const {
+void ElementwiseAffine::forward(const Matrix& raw, Tape& tape, Matrix& y, Vector& log_slope) const {
   const Index n = tape.x.rows();
   tape.saved.resize(2);
   Matrix& limited = tape.saved[0];
@@ -42,7 +42,7 @@ void AffineMap::forward(const Matrix& raw, Tape& tape, Matrix& y, Vector& log_sl
   y = tape.x.cwiseProduct(slope) + raw.bottomRows(n);
 }
 
-void AffineMap::inverse(const Matrix& raw, const Matrix& y, Matrix& x) const {
+void ElementwiseAffine::inverse(const Matrix& raw, const Matrix& y, Matrix& x) const {
   const Index n = y.rows();
   Matrix slope = raw.topRows(n) * (1 / kScaleLimit);
   apply(RowFunction::tanh, slope.data(), slope.size());
@@ -51,11 +51,11 @@ void AffineMap::inverse(const Matrix& raw, const Matrix& y, Matrix& x) const {
   x = (y - raw.bottomRows(n)).cwiseQuotient(slope);
 }
 
-void AffineMap::push_gradient(const Tape& tape, const Matrix& gradient_x, Matrix& out) const {
+void ElementwiseAffine::push_gradient(const Tape& tape, const Matrix& gradient_x, Matrix& out) const {
   out = gradient_x.cwiseQuotient(tape.saved[1]);
 }
 
-void AffineMap::pull_back(const Tape& tape, const Matrix& adjoint_y, double adjoint_log_slope,
+void ElementwiseAffine::pull_back(const Tape& tape, const Matrix& adjoint_y, double adjoint_log_slope,
                           Matrix* adjoint_x, Matrix& adjoint_raw) const {
   const Index n = tape.x.rows();
   const auto& limited = tape.saved[0].array();
@@ -70,13 +70,13 @@ void AffineMap::pull_back(const Tape& tape, const Matrix& adjoint_y, double adjo
 
 // ---- spline: saved[0] = shares; saved[1 ..] as kSaved
 
-struct SplineMap::Piece {
+struct ElementwiseSpline::Piece {
   int32_t bin = -1;
   double left, width, bottom, height, slope_left, slope_right;
   double width_before, height_before;  // shares of the pieces before, for the softmax's derivative
 };
 
-void SplineMap::shape(const Matrix& raw, Matrix& shares) const {
+void ElementwiseSpline::shape(const Matrix& raw, Matrix& shares) const {
   const Index n = raw.rows() / num_raw(), lanes = raw.cols();
   shares = raw;
   const Index logits = 2 * bins_ * n;
@@ -96,7 +96,7 @@ void SplineMap::shape(const Matrix& raw, Matrix& shares) const {
   }
 }
 
-bool SplineMap::locate(const Matrix& shares, Index j, Index l, double value, bool by_height,
+bool ElementwiseSpline::locate(const Matrix& shares, Index j, Index l, double value, bool by_height,
                        Piece& piece) const {
   if (!(std::abs(value) < reach_)) return false;
   const Index n = shares.rows() / num_raw(), lanes = shares.cols(), step = n * lanes;
@@ -206,7 +206,7 @@ PieceAdjoint reverse(double xi, double width, double height, double slope_left, 
 
 }  // namespace
 
-void SplineMap::forward(const Matrix& raw, Tape& tape, Matrix& y, Vector& log_slope) const {
+void ElementwiseSpline::forward(const Matrix& raw, Tape& tape, Matrix& y, Vector& log_slope) const {
   const Index n = tape.x.rows(), lanes = tape.x.cols();
   tape.saved.resize(1 + kNumSaved);
   shape(raw, tape.saved[0]);
@@ -233,7 +233,7 @@ void SplineMap::forward(const Matrix& raw, Tape& tape, Matrix& y, Vector& log_sl
   log_slope += slope.colwise().sum().transpose();
 }
 
-void SplineMap::inverse(const Matrix& raw, const Matrix& y, Matrix& x) const {
+void ElementwiseSpline::inverse(const Matrix& raw, const Matrix& y, Matrix& x) const {
   Matrix shares;
   shape(raw, shares);
   x = y;
@@ -253,7 +253,7 @@ void SplineMap::inverse(const Matrix& raw, const Matrix& y, Matrix& x) const {
   }
 }
 
-void SplineMap::push_gradient(const Tape& tape, const Matrix& gradient_x, Matrix& out) const {
+void ElementwiseSpline::push_gradient(const Tape& tape, const Matrix& gradient_x, Matrix& out) const {
   const Index lanes = tape.x.cols();
   out = gradient_x;
   for (Index j = 0; j < tape.x.rows(); ++j) {
@@ -269,7 +269,7 @@ void SplineMap::push_gradient(const Tape& tape, const Matrix& gradient_x, Matrix
   }
 }
 
-void SplineMap::pull_back(const Tape& tape, const Matrix& adjoint_y, double adjoint_log_slope,
+void ElementwiseSpline::pull_back(const Tape& tape, const Matrix& adjoint_y, double adjoint_log_slope,
                           Matrix* adjoint_x, Matrix& adjoint_raw) const {
   const Index n = tape.x.rows(), lanes = tape.x.cols(), step = n * lanes;
   const Matrix& shares = tape.saved[0];

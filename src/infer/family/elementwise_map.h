@@ -41,7 +41,7 @@ class ElementwiseMap {
 /// y = x exp(s) + t, s = 2 tanh(raw_0 / 2), t = raw_1: the limit on s keeps deep flows invertible
 /// in floating point. [Dinh, Sohl-Dickstein, Bengio 2017, arXiv 1605.08803, eq. (7)-(8); tanh as in
 /// Agrawal, Sheldon, Domke 2020]
-class AffineMap final : public ElementwiseMap {
+class ElementwiseAffine final : public ElementwiseMap {
  public:
   Index num_raw() const override { return 2; }
   void forward(const Matrix& raw, Tape& tape, Matrix& y, Vector& log_slope) const override;
@@ -55,9 +55,9 @@ class AffineMap final : public ElementwiseMap {
 /// bins logits of widths, bins logits of heights, bins - 1 slopes at the inner knots before
 /// softplus. [Durkan, Bekasov, Murray, Papamakarios 2019, arXiv 1906.04032, eq. (4)-(8); Gregory
 /// and Delbourgo 1982, doi 10.1093/imanum/2.2.123]
-class SplineMap final : public ElementwiseMap {
+class ElementwiseSpline final : public ElementwiseMap {
  public:
-  SplineMap(Index bins, double reach) : bins_(bins), reach_(reach) {}
+  ElementwiseSpline(Index bins, double reach) : bins_(bins), reach_(reach) {}
   Index num_raw() const override { return 3 * bins_ - 1; }
   void forward(const Matrix& raw, Tape& tape, Matrix& y, Vector& log_slope) const override;
   void inverse(const Matrix& raw, const Matrix& y, Matrix& x) const override;
