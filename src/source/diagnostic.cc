@@ -29,6 +29,15 @@ std::string_view kind_id(DiagnosticKind kind) { return row(kind).id; }
 std::string_view kind_description(DiagnosticKind kind) { return row(kind).description; }
 
 Diagnostic& DiagnosticSink::add(Diagnostic diagnostic) {
+  // Two stages that see the same fault report it once.
+  if (diagnostic.span.valid()) {
+    for (Diagnostic& d : diagnostics_) {
+      if (d.severity == diagnostic.severity && d.kind == diagnostic.kind &&
+          d.span == diagnostic.span) {
+        return dropped_ = std::move(diagnostic);
+      }
+    }
+  }
   bool keep = true;
   if (diagnostic.severity == Severity::kError) keep = ++num_errors_ <= max_errors_;
   if (diagnostic.severity == Severity::kWarning) keep = ++num_warnings_ <= max_errors_;

@@ -43,11 +43,14 @@ void Parser::statements_until_brace(std::vector<StmtId>& out, Scope scope, Span 
       return;
     }
     const size_t before = pos_, whole = out.size();
+    settled_errors_ = sink_.num_errors();
     statement_into(out, scope);
-    if (panic_) {
-      synchronise();
+    if (panic_) synchronise();
+    // Faults inside of its braces are settled there.
+    if (sink_.num_errors() > settled_errors_) {
       out.resize(whole);
       give_up(before);
+      settled_errors_ = sink_.num_errors();
     }
     if (pos_ == before) advance();
     if (sink_.full() && sink_.num_errors() > 0) stop();

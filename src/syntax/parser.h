@@ -144,6 +144,7 @@ class Parser {
   int open_braces_ = 0;  // of array literals
   int open_braces_at_fault_ = 0;
   bool panic_ = false;
+  int settled_errors_ = 0;  // those before the present statement, and those of statements given up
   bool stopped_ = false;
   int last_block_ = -1;
 };

@@ -317,14 +317,16 @@ class Estimators(VinciTest):
         self.assertLess(2 * rows["score, Rao-Blackwell"]["variance"], rows["score"]["variance"])
 
     def test_lectures_b3_score_is_noisier_than_pathwise(self):
-        factor = {"one_logistic_observation": 1.2, "logistic_regression": 20}
-        for name, least in factor.items():
+        # In one dimension and near the optimum only the path derivative is the quieter one.
+        factor = {"one_logistic_observation": ("sticking the landing", 5),
+                  "logistic_regression": ("pathwise, closed entropy", 20)}
+        for name, (pathwise, least) in factor.items():
             with self.subTest(name):
                 program = EXAMPLES / f"lectures/{name}.stan"
                 done = self.expect(0, "estimators", program, program.with_suffix(".json"), "--estimates", 1000,
                                    "--reference-draws", 20000, "--json")
                 rows = {row["name"]: row["variance_per_evaluation"] for row in json.loads(done.out)["estimators"]}
-                self.assertGreater(rows["score"], least * rows["pathwise, closed entropy"])
+                self.assertGreater(rows["score"], least * rows[pathwise])
                 self.assertGreater(rows["score"], rows["score, control variate"])
 
     def test_at_a_given_approximation(self):
