@@ -51,12 +51,14 @@ void ElementwiseAffine::inverse(const Matrix& raw, const Matrix& y, Matrix& x) c
   x = (y - raw.bottomRows(n)).cwiseQuotient(slope);
 }
 
-void ElementwiseAffine::push_gradient(const Tape& tape, const Matrix& gradient_x, Matrix& out) const {
+void ElementwiseAffine::push_gradient(const Tape& tape, const Matrix& gradient_x,
+                                      Matrix& out) const {
   out = gradient_x.cwiseQuotient(tape.saved[1]);
 }
 
-void ElementwiseAffine::pull_back(const Tape& tape, const Matrix& adjoint_y, double adjoint_log_slope,
-                          Matrix* adjoint_x, Matrix& adjoint_raw) const {
+void ElementwiseAffine::pull_back(const Tape& tape, const Matrix& adjoint_y,
+                                  double adjoint_log_slope, Matrix* adjoint_x,
+                                  Matrix& adjoint_raw) const {
   const Index n = tape.x.rows();
   const auto& limited = tape.saved[0].array();
   const auto& slope = tape.saved[1].array();
@@ -97,7 +99,7 @@ void ElementwiseSpline::shape(const Matrix& raw, Matrix& shares) const {
 }
 
 bool ElementwiseSpline::locate(const Matrix& shares, Index j, Index l, double value, bool by_height,
-                       Piece& piece) const {
+                               Piece& piece) const {
   if (!(std::abs(value) < reach_)) return false;
   const Index n = shares.rows() / num_raw(), lanes = shares.cols(), step = n * lanes;
   const double* width = shares.data() + j * lanes + l;
@@ -253,7 +255,8 @@ void ElementwiseSpline::inverse(const Matrix& raw, const Matrix& y, Matrix& x) c
   }
 }
 
-void ElementwiseSpline::push_gradient(const Tape& tape, const Matrix& gradient_x, Matrix& out) const {
+void ElementwiseSpline::push_gradient(const Tape& tape, const Matrix& gradient_x,
+                                      Matrix& out) const {
   const Index lanes = tape.x.cols();
   out = gradient_x;
   for (Index j = 0; j < tape.x.rows(); ++j) {
@@ -269,8 +272,9 @@ void ElementwiseSpline::push_gradient(const Tape& tape, const Matrix& gradient_x
   }
 }
 
-void ElementwiseSpline::pull_back(const Tape& tape, const Matrix& adjoint_y, double adjoint_log_slope,
-                          Matrix* adjoint_x, Matrix& adjoint_raw) const {
+void ElementwiseSpline::pull_back(const Tape& tape, const Matrix& adjoint_y,
+                                  double adjoint_log_slope, Matrix* adjoint_x,
+                                  Matrix& adjoint_raw) const {
   const Index n = tape.x.rows(), lanes = tape.x.cols(), step = n * lanes;
   const Matrix& shares = tape.saved[0];
   const double stretch = 2 * reach_ * (1 - kLeastShare * static_cast<double>(bins_));
