@@ -13,11 +13,13 @@
 #include "infer/family/full_rank_normal.h"
 #include "infer/family/mean_field_normal.h"
 #include "infer/family/mixture.h"
+#include "infer/family/recentred_family.h"
 #include "infer/judgement.h"
 #include "infer/ladder.h"
 #include "infer/method/adaptive_mixture.h"
 #include "infer/method/advi.h"
 #include "infer/method/batch_and_match.h"
+#include "infer/method/centring.h"
 #include "infer/method/fit_semi_implicit.h"
 #include "infer/method/fit_sinh_arcsinh.h"
 #include "infer/method/flow_vi.h"
@@ -100,7 +102,9 @@ class Fit {
       : options_(options),
         context_(context),
         pool_(options.threads),
-        parallel_(density, pool_),
+        recentrable_(dynamic_cast<const model::Recentrable*>(&density)),
+        coordinates_(density),
+        parallel_(coordinates_, pool_),
         objective_(parallel_, context_, {options.budget_evaluations, options.budget_seconds}),
         gap_tolerance_(options.gap_tolerance > 0
                            ? options.gap_tolerance
@@ -481,12 +485,57 @@ class Fit {
       j = std::move(next);
     };
     if (j.khat() <= kGoodKhat || objective_.should_stop()) return;
+    recentre(candidate, j);
+    if (j.khat() <= kGoodKhat || objective_.should_stop()) return;
     consider(widen(candidate.normals, candidate.weights), stream::kSecondJudge, "wider tails");
     // A mixture costs more than all before it and is never more than usable: not where importance
     // weights will do.
     if (j.khat() <= kReliableKhat || objective_.should_stop()) return;
     if (dim() <= kMaxMixtureDim) adapt(candidate, j, consider);
     if (j.khat() > kReliableKhat && worth_sampling(j)) sample(candidate, j);
+  }
+
+  /// A normal in coordinates with a learned centring. From where it is kept on, all that follows is
+  /// in these coordinates, until the draws are handed out.
+  void recentre(Candidate& candidate, Judgement& j) {
+    if (recentrable_ == nullptr || recentrable_->sites().empty()) return;
+    if (dim() > kMaxDenseEscalationDim) return;
+    CentringOptions o;
+    o.seed = options_.seed;
+    o.first_stream = stream::kCentring;
+    o.gap_tolerance = gap_tolerance_;
+    const CentringResult r =
+        fit_recentred(objective_, coordinates_, *recentrable_, candidate.q, o,
+                      [this](const std::string& name, double elbo) { stage(name, elbo); });
+    if (!r.density) return;
+    // Other modes must not get lost on the way.
+    for (size_t k = 1; k < candidate.normals.size(); ++k) {
+      if (!covers(r, candidate.normals[k].mean())) return;
+    }
+    auto scope = std::make_unique<CurrentCoordinates::Scope>(coordinates_, *r.density);
+    Judgement next = judge(r.normal, stream::kCentringJudge);
+    stage("judge (recentred)", next.elbo.value);
+    note_bound(next.elbo);
+    if (!is_better(next, j)) return;
+    recentred_ = r.density;
+    recentred_scope_ = std::move(scope);
+    candidate.q = std::make_shared<FullRankNormal>(r.normal);
+    candidate.normals = {r.normal};
+    candidate.weights = {1};
+    candidate.modes_covered = 1;
+    candidate.gap = std::max(0.0, r.gap - 2 * r.gap_error);
+    candidate.converged = candidate.gap <= gap_tolerance_;
+    j = std::move(next);
+  }
+
+  /// Back to the density's own coordinates.
+  void to_original(Candidate& candidate, Judgement& j) {
+    if (!recentred_) return;
+    candidate.q = std::make_shared<RecentredFamily>(recentred_, candidate.q);
+    j = original_judgement(j, *recentred_);
+    const std::vector<double> log_abs_det = original_points(*recentred_, sampled_.points);
+    for (size_t s = 0; s < log_abs_det.size(); ++s) sampled_.log_density[s] -= log_abs_det[s];
+    recentred_scope_.reset();
   }
 
   template <class Consider>
@@ -559,6 +608,7 @@ class Fit {
     note_bound(j.elbo);
     const bool may_escalate = options_.escalate && options_.method == Method::kAuto;
     if (may_escalate && !candidate.normals.empty()) escalate(candidate, j);
+    to_original(candidate, j);
     result_.approximation = candidate.q;
     result_.family = candidate.q->describe();
     result_.khat = j.psis.khat;
@@ -665,6 +715,10 @@ class Fit {
   const FitOptions& options_;
   const Context& context_;
   numeric::ThreadPool pool_;
+  const model::Recentrable* recentrable_;  // null: no sites to offer
+  CurrentCoordinates coordinates_;
+  std::shared_ptr<const model::Recentred> recentred_;  // the coordinates that were settled on ...
+  std::unique_ptr<CurrentCoordinates::Scope> recentred_scope_;  // ... null: the density's own
   ParallelLogDensity parallel_;
   Objective objective_;
   double gap_tolerance_;

@@ -14,9 +14,11 @@ inline constexpr uint32_t kMethod = 6;
 inline constexpr uint32_t kSecondJudge = 7;
 inline constexpr uint32_t kThirdJudge = 8;
 inline constexpr uint32_t kFourthJudge = 9;
+inline constexpr uint32_t kCentringJudge = 10;
 inline constexpr uint32_t kEscalation = 0x100;  // and the 255 after it
 inline constexpr uint32_t kLadder = 0x200;      // and the 255 after it
 inline constexpr uint32_t kSmc = 0x300;         // and the 15 after it
 inline constexpr uint32_t kSmcMixture = 0x310;  // and the 239 after it
+inline constexpr uint32_t kCentring = 0x400;    // and the 15 after it
 
 }  // namespace vinci::infer::stream

@@ -10,6 +10,8 @@
 
 #include "graph/tangent.h"
 #include "lower/library.h"
+#include "model/recentred_plan.h"
+#include "model/site_names.h"
 #include "numeric/parallel/thread_pool.h"
 
 namespace vinci::model {
@@ -114,6 +116,14 @@ std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> p
   model->stages_.push_back({"lower", watch.lap()});
 
   model->num_terms_ = count_addends(result.graph);
+  model->sites_ = graph::find_sites(result.graph);
+  model->traced_terms_ = result.graph.terms();
+  for (const bool is_jacobian : {false, true}) {
+    model->traced_constants_[is_jacobian] = result.graph.constant_term(is_jacobian);
+  }
+  for (const graph::Site& s : model->sites_) {
+    model->site_infos_.push_back({s.coordinate, s.centred, s.curvature});
+  }
   model->pass_reports_ = graph::run_passes(result.graph, options.passes);
   model->stages_.push_back({"passes", watch.lap()});
 
@@ -320,6 +330,13 @@ bool Model::unconstrain(const data::DataTable& values, std::span<double> theta_u
                         std::vector<bool>& given, source::DiagnosticSink& sink) const {
   return lower::unconstrain_parameters(*lowered_, values, theta_unc, given, sink);
 }
+
+std::unique_ptr<Recentred> Model::recentred(std::span<const double> centring) const {
+  return std::make_unique<RecentredPlan>(lowered_->graph, traced_terms_, traced_constants_, sites_,
+                                         centring);
+}
+
+std::vector<std::string> Model::describe_sites() const { return site_names(*lowered_, sites_); }
 
 std::vector<Rejection> Model::rejections() const {
   const std::vector<int64_t> counts = plan_->rejections();

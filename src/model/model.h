@@ -13,9 +13,11 @@
 #include "check/check.h"
 #include "data/data_table.h"
 #include "exec/plan.h"
+#include "graph/centring.h"
 #include "graph/hessian_pattern.h"
 #include "graph/passes/passes.h"
 #include "lower/lower.h"
+#include "model/recentrable.h"
 #include "source/diagnostic.h"
 #include "vinci/context.h"
 #include "vinci/log_density.h"
@@ -51,7 +53,7 @@ struct Rejection {
   int64_t count;        // of lanes
 };
 
-class Model final : public LogDensity {
+class Model final : public LogDensity, public Recentrable {
  public:
   ~Model() override;
   /// Binds, traces, rewrites and plans. Reports to `sink`; null where there is an error. Cost: the
@@ -116,6 +118,11 @@ class Model final : public LogDensity {
   /// Lanes that had density zero so far, by reason; reasons that did not occur are left out.
   std::vector<Rejection> rejections() const;
 
+  // ---- hierarchies, see Recentrable
+  std::span<const Recentrable::Site> sites() const override { return site_infos_; }
+  std::vector<std::string> describe_sites() const override;
+  std::unique_ptr<Recentred> recentred(std::span<const double> centring) const override;
+
   const graph::Graph& graph() const { return lowered_->graph; }
   const exec::ExecutionPlan& plan() const { return *plan_; }
 
@@ -142,6 +149,10 @@ class Model final : public LogDensity {
   std::vector<VariableInfo> variables_;
   std::vector<BuildStage> stages_;
   std::vector<graph::PassReport> pass_reports_;
+  std::vector<graph::Site> sites_;
+  std::vector<Recentrable::Site> site_infos_;
+  std::vector<graph::Term> traced_terms_;  // before the passes
+  double traced_constants_[2] = {0, 0};
   int64_t num_generated_ = 0;
   int64_t num_terms_ = 0;
   int64_t num_plates_ = 0;
