@@ -20,6 +20,7 @@
 #include "infer/method/advi.h"
 #include "infer/method/batch_and_match.h"
 #include "infer/method/centring.h"
+#include "infer/method/factorised_ascent.h"
 #include "infer/method/fit_semi_implicit.h"
 #include "infer/method/fit_sinh_arcsinh.h"
 #include "infer/method/flow_vi.h"
@@ -145,6 +146,7 @@ class Fit {
   }
 
   Candidate approximate() {
+    if (!options_.factors.empty() || !options_.points.empty()) return factorised();
     switch (options_.method) {
       case Method::kAuto:
       case Method::kNaturalGradient:
@@ -393,6 +395,23 @@ class Fit {
     }
     stage(name, std::numeric_limits<double>::quiet_NaN());
     c.converged = c.gap <= gap_tolerance_;
+    return c;
+  }
+
+  Candidate factorised() {
+    start();
+    std::optional<MeanFieldNormal> warm;
+    if (starts_.best >= 0) {
+      warm.emplace(best_path().approximation->mean(), best_path().approximation->marginal_sds());
+    }
+    const FactorisedFit r =
+        fit_factors(objective_, options_.factors, options_.points, warm ? &*warm : nullptr,
+                    options_.init, key(stream::kMethod));
+    stage("factors", r.elbo);
+    result_.factors = r.q->family().fitted(r.q->lambda());
+    Candidate c;
+    c.q = r.q;
+    c.converged = r.converged;
     return c;
   }
 
@@ -789,6 +808,14 @@ void FitOptions::validate(Index dim) const {
   at_least("judge_draws", static_cast<double>(judge_draws), 0);
   at_most("judge_draws", static_cast<double>(judge_draws), 1e8);
   at_least("max_full_rank_dim", static_cast<double>(max_full_rank_dim), 0);
+  if (!factors.empty() || !points.empty()) {
+    if ((method != Method::kAuto && method != Method::kMeanField) ||
+        (family != FamilyChoice::kAuto && family != FamilyChoice::kMeanField)) {
+      reject(fmt::format("method is {}, family {}; factors and points go with auto or mean-field",
+                         to_string(method), to_string(family)));
+    }
+    validate_factors(factors, points, dim);
+  }
   if (!init.empty() && static_cast<Index>(init.size()) != dim) {
     reject(fmt::format("init has {} numbers; the model has {} unconstrained parameters",
                        init.size(), dim));

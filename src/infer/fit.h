@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "diagnose/verdict.h"
+#include "infer/family/factorised.h"
 #include "infer/family/family.h"
 #include "vinci/context.h"
 #include "vinci/log_density.h"
@@ -44,6 +45,10 @@ struct FitOptions {
   Index draws = 4000;
   Method method = Method::kAuto;
   FamilyChoice family = FamilyChoice::kAuto;
+  /// Factors for coordinates that they suit, and coordinates that are learned as points. Where
+  /// either is given, q is their product with normals of the other coordinates.
+  std::vector<FactorBlock> factors;
+  std::vector<Index> points;
   Index num_paths = 8;
   double init_radius = 2;
   std::vector<double> init;  // unconstrained point where path 0 starts; empty: at random
@@ -75,8 +80,9 @@ struct FitResult {
   bool resampled = false;           // importance-resampled to the posterior, not plain draws of q
   bool sampled = false;             // by sequential Monte Carlo from q
 
-  std::string family;       // what q is, for a person
-  FamilyPtr approximation;  // q itself; null where the fit failed
+  std::string family;                 // what q is, for a person
+  FamilyPtr approximation;            // q itself; null where the fit failed
+  std::vector<FittedFactor> factors;  // of q, where factors were asked for
   std::vector<Stage> stages;
   int64_t evaluations = 0;            // of the log density, in lanes
   int64_t nonfinite_evaluations = 0;  // of them, without a finite density

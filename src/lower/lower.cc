@@ -145,7 +145,12 @@ class Lowerer {
       }
       std::vector<Scalar> jacobian;
       v.value = constrain(lowered_.graph, v.type, coordinates, v.span, v.name, &jacobian);
-      for (const Scalar& addend : jacobian) lowered_.graph.add_term(addend, v.span, true);
+      const bool is_point = v.type.constraint != ConstraintKind::kUnitVector &&
+                            std::find(options_.points.begin(), options_.points.end(), v.name) !=
+                                options_.points.end();
+      if (!is_point) {
+        for (const Scalar& addend : jacobian) lowered_.graph.add_term(addend, v.span, true);
+      }
       tracer_.slot(s.variable) = v.value;
       tracer_.set_global_type(s.variable, v.type);
       append_unconstrained_names(v.name, v.type, lowered_.unconstrained_names);

@@ -23,6 +23,10 @@ namespace vinci::lower {
 struct LowerOptions {
   TraceOptions trace;
   uint64_t seed = 1;  // of the random numbers that transformed data draws
+  /// Parameters of which points are sought: their constraint transforms leave no Jacobian, so that
+  /// a maximum is one over the declared space. (Unit vectors keep theirs, which only holds the
+  /// norm of the coordinates.)
+  std::vector<std::string> points;
 };
 
 /// A parameter or transformed parameter.

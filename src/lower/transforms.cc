@@ -444,4 +444,21 @@ Value constrain(graph::Graph& graph, const BoundType& type, std::span<const Scal
   return value;
 }
 
+CoordinateBounds coordinate_bounds(const BoundType& type, int64_t coordinate) {
+  const int64_t block = block_size(type);
+  const int64_t position =
+      coordinate / block * type.container_size() + element_position(type, coordinate % block);
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto number = [position](const Value& bound) {
+    const Scalar s = bound_at(bound, position);
+    return s.is_constant() ? s.constant() : std::numeric_limits<double>::quiet_NaN();
+  };
+  CoordinateBounds b{-infinity, infinity};
+  const ConstraintKind kind = type.constraint;
+  const bool both = kind == ConstraintKind::kLowerUpper;
+  if (both || kind == ConstraintKind::kLower) b.low = number(type.low);
+  if (both || kind == ConstraintKind::kUpper) b.high = number(type.high);
+  return b;
+}
+
 }  // namespace vinci::lower

@@ -41,6 +41,13 @@ std::string check_sizes(const BoundType& type);
 Value constrain(graph::Graph& graph, const BoundType& type, std::span<const Scalar> unconstrained,
                 source::Span span, const std::string& name, std::vector<Scalar>* jacobian);
 
+/// Bounds of one unconstrained coordinate of a type whose constraint is element by element, in the
+/// order of the coordinates: -inf and inf where there is none, NaN where it depends on parameters.
+struct CoordinateBounds {
+  double low, high;
+};
+CoordinateBounds coordinate_bounds(const BoundType& type, int64_t coordinate);
+
 /// The inverse: unconstrained coordinates of `value`, whose elements and bounds are constants,
 /// appended to `unconstrained`. Returns what is wrong where the value lies outside of the
 /// constraint (or on its boundary), else an empty string.

@@ -12,6 +12,7 @@
 #include "lower/library.h"
 #include "model/recentred_plan.h"
 #include "model/site_names.h"
+#include "lower/transforms.h"
 #include "numeric/parallel/thread_pool.h"
 
 namespace vinci::model {
@@ -86,6 +87,71 @@ std::vector<int64_t> dims_of(const std::string& last_column, size_t num_columns)
   return dims;
 }
 
+/// `theta.1.2` -> `theta[1,2]`.
+std::string element_name(const std::string& column) {
+  std::string name;
+  for (const char c : column) {
+    if (c != '.') {
+      name.push_back(c);
+    } else {
+      name.push_back(name.find('[') == std::string::npos ? '[' : ',');
+    }
+  }
+  return name.find('[') == std::string::npos ? name : name + "]";
+}
+
+ParameterElement describe_bounded(const lower::LoweredVariable& v, int64_t k) {
+  using Support = ParameterElement::Support;
+  const auto [low, high] = lower::coordinate_bounds(v.type, k);
+  const bool has_low = low != -std::numeric_limits<double>::infinity();
+  const bool has_high = high != std::numeric_limits<double>::infinity();
+  Support support = Support::kOther;
+  if (!has_low && !has_high) support = Support::kReal;
+  if (low == 0 && !has_high) support = Support::kPositive;
+  if (std::isfinite(low) && std::isfinite(high)) support = Support::kInterval;
+  if (low == 0 && high == 1) support = Support::kUnitInterval;
+  return {{}, support, low, high, v.unconstrained_offset + k, 1};
+}
+
+ParameterInfo describe_parameter(const lower::LoweredVariable& v,
+                                 const std::vector<std::string>& unconstrained_names) {
+  using Kind = syntax::ConstraintKind;
+  using Support = ParameterElement::Support;
+  ParameterInfo info{v.name, v.unconstrained_offset, v.unconstrained_size, {}};
+  if (v.unconstrained_size == 0) return info;
+  const double infinity = std::numeric_limits<double>::infinity();
+  switch (v.type.constraint) {
+    case Kind::kNone:
+    case Kind::kLower:
+    case Kind::kUpper:
+    case Kind::kLowerUpper:
+      if (v.type.base == lower::BaseType::kTuple) break;
+      for (int64_t k = 0; k < v.unconstrained_size; ++k) {
+        info.elements.push_back(describe_bounded(v, k));
+        info.elements.back().name =
+            element_name(unconstrained_names[static_cast<size_t>(v.unconstrained_offset + k)]);
+      }
+      return info;
+    case Kind::kSimplex: {
+      const int64_t containers = v.type.num_containers();
+      const int64_t size = v.unconstrained_size / containers;
+      for (int64_t c = 0; c < containers; ++c) {
+        // The name of its first coordinate without the last index.
+        const std::string& column =
+            unconstrained_names[static_cast<size_t>(v.unconstrained_offset + c * size)];
+        info.elements.push_back({element_name(column.substr(0, column.rfind('.'))),
+                                 Support::kSimplex, 0, 1, v.unconstrained_offset + c * size, size});
+      }
+      return info;
+    }
+    default:
+      break;
+  }
+  info.elements.push_back(
+      {v.name, Support::kOther, -infinity, infinity, v.unconstrained_offset, v.unconstrained_size});
+  return info;
+}
+
 }  // namespace
 
 /// The generated quantities as functions of constrained values.
@@ -105,6 +171,7 @@ std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> p
   model->program_ = std::move(program);
   lower::LowerOptions lower_options;
   lower_options.seed = options.seed;
+  lower_options.points = options.points;
   lower_options.trace.context = options.context;
   lower_options.trace.messages = options.messages;
   auto lowered = lower::lower(*model->program_, data, lower_options, sink);
@@ -144,6 +211,9 @@ std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> p
                                  v.is_parameter ? VariableInfo::Block::kParameters
                                                 : VariableInfo::Block::kTransformedParameters,
                                  {first, first + v.constrained_size}});
+    if (v.is_parameter) {
+      model->parameters_.push_back(describe_parameter(v, result.unconstrained_names));
+    }
   }
   try {
     const lower::GeneratedQuantities generated(*model->program_, result);

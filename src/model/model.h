@@ -29,6 +29,7 @@ struct BuildOptions {
   graph::PassOptions passes;
   const Context* context = nullptr;  // cancels a long trace
   std::ostream* messages = nullptr;  // where the program's print statements write; may be null
+  std::vector<std::string> points;   // parameters without Jacobian, see lower::LowerOptions
 };
 
 /// What the stages of building took, in order.
@@ -44,6 +45,26 @@ struct VariableInfo {
   std::vector<int64_t> dims;
   Block block;
   std::vector<std::string> columns;  // of its elements, in CmdStan's order and form: `theta.1.2`
+};
+
+/// A piece of a parameter that one distribution can describe: an element, or a whole simplex.
+struct ParameterElement {
+  /// kInterval: on (low, high). kOther: bounds that depend on parameters, ordered vectors,
+  /// matrices with structure, ...
+  enum class Support : uint8_t { kReal, kPositive, kUnitInterval, kInterval, kSimplex, kOther };
+  std::string name;  // `theta[2]`
+  Support support;
+  double low, high;          // as declared; infinite where there is none
+  int64_t first_coordinate;  // unconstrained
+  int64_t num_coordinates;
+};
+
+/// A parameter as inference sees it.
+struct ParameterInfo {
+  std::string name;
+  int64_t first_coordinate;  // unconstrained
+  int64_t num_coordinates;
+  std::vector<ParameterElement> elements;  // cover the coordinates in order
 };
 
 /// Why evaluations gave density zero.
@@ -88,6 +109,8 @@ class Model final : public LogDensity, public Recentrable {
 
   /// Parameters, transformed parameters, then generated quantities.
   const std::vector<VariableInfo>& variables() const { return variables_; }
+  /// In order of declaration.
+  const std::vector<ParameterInfo>& parameters() const { return parameters_; }
   int64_t num_constrained() const { return static_cast<int64_t>(lowered_->constrained.size()); }
   int64_t num_generated() const { return num_generated_; }
 
@@ -147,6 +170,7 @@ class Model final : public LogDensity, public Recentrable {
   mutable bool generated_traced_ = false;
   mutable std::unique_ptr<const GeneratedPlan> generated_plan_;  // null: interpreted
   std::vector<VariableInfo> variables_;
+  std::vector<ParameterInfo> parameters_;
   std::vector<BuildStage> stages_;
   std::vector<graph::PassReport> pass_reports_;
   std::vector<graph::Site> sites_;
