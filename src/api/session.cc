@@ -145,6 +145,59 @@ std::vector<draws::ParameterSummary> summarise_parameters(const model::Model* mo
   return draws::summarise(all);
 }
 
+bool is_point(const model::ParameterInfo& parameter, const infer::FitOptions& options) {
+  return std::find(options.points.begin(), options.points.end(),
+                   static_cast<Index>(parameter.first_coordinate)) != options.points.end();
+}
+
+/// The factors of q in the record, and `r=gamma` for its options.
+void note_factors(const model::Model* model, const infer::FitOptions& options,
+                  draws::RunRecord& record, const infer::FitResult& result) {
+  for (const infer::FittedFactor& f : result.factors) {
+    draws::Factor& out = record.factors.emplace_back();
+    out.parameter = f.name;
+    out.family = f.word;
+    for (const infer::NamedParam& p : f.params) out.params.emplace_back(p.name, p.value);
+  }
+  std::string words, points;
+  for (const infer::FactorBlock& b : options.factors) {
+    words += fmt::format("{}{}={}", words.empty() ? "" : ",", b.name, b.factor->word());
+  }
+  if (!words.empty()) {
+    for (auto& [name, value] : record.options) {
+      if (name == "family") value = words;
+    }
+  }
+  if (options.points.empty() || model == nullptr) return;
+  for (const model::ParameterInfo& p : model->parameters()) {
+    if (is_point(p, options)) points += (points.empty() ? "" : ",") + p.name;
+  }
+  record.options.emplace_back("point", points);
+  record.reasons.push_back(fmt::format(
+      "{} {} learned as {}: draws, k-hat and evidence are those of the other parameters "
+      "given {}.",
+      points, points.find(',') == std::string::npos ? "is" : "are",
+      points.find(',') == std::string::npos ? "a point" : "points",
+      points.find(',') == std::string::npos ? "it" : "them"));
+}
+
+/// Rows of parameters that are points: marked, without k-hat.
+void mark_points(const model::Model& model, const infer::FitOptions& options,
+                 draws::RunRecord& record) {
+  size_t row = 0;
+  for (const model::VariableInfo& v : model.variables()) {
+    const bool point =
+        v.block == model::VariableInfo::Block::kParameters &&
+        std::any_of(model.parameters().begin(), model.parameters().end(),
+                    [&](const auto& p) { return p.name == v.name && is_point(p, options); });
+    for (size_t k = 0; k < v.columns.size() && row < record.parameters.size(); ++k, ++row) {
+      if (!point) continue;
+      record.parameters[row].is_point = true;
+      record.parameters[row].khat = draws::ParameterSummary::kUnknown;
+    }
+  }
+}
+
 /// Keeps `count` of the draws, evenly spaced: resampled draws are ordered by their origin.
 void thin_draws(infer::FitResult& result, Index count) {
   if (result.num_draws <= count) return;
@@ -330,6 +383,7 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   record.verdict_sentence = verdict_sentence(result.verdict.grade);
   record.reasons = result.verdict.reasons;
   record.advice = result.verdict.suggestions;
+  note_factors(model, options, record, result);
   record.interrupted = result.cancelled;
   record.evaluations = result.evaluations;
   record.fit_seconds = result.seconds;
@@ -358,6 +412,7 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
     for (size_t k = 0; k < khats.size() && k < record.parameters.size(); ++k) {
       record.parameters[k].khat = khats[k];
     }
+    if (model != nullptr) mark_points(*model, options, record);
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   record.seconds = seconds.count();

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "api/factor_choice.h"
 #include "cli/command.h"
 #include "data/json.h"
 #include "draws/cmdstan_csv.h"
@@ -31,6 +32,7 @@ struct FitCommand {
   infer::FitOptions fit;
   std::string method = "auto";
   std::string family = "auto";
+  std::string points;
   std::string init;
   std::string output;
   std::string record;
@@ -46,7 +48,8 @@ struct FitCommand {
 int FitCommand::run() {
   const auto start = std::chrono::steady_clock::now();
   fit.method = infer::parse_method(method);
-  fit.family = infer::parse_family(family);
+  const bool has_factors = family.find('=') != std::string::npos;
+  if (!has_factors) fit.family = infer::parse_family(family);
   fit.budget_seconds = budget;
   Context context;
   context.cancel = &interrupted;
@@ -61,6 +64,7 @@ int FitCommand::run() {
     build.seed = fit.seed;
     build.context = &context;
     build.messages = &std::cerr;
+    build.points = api::split_names(points);
     model = model::Model::build(typed, table, build, run.sink);
   }
   if (model && !init.empty()) {
@@ -72,6 +76,8 @@ int FitCommand::run() {
       model->unconstrain(values, fit.init, given, run.sink);
     }
   }
+  if (model && has_factors) api::choose_factors(family, *model, fit, run.sink);
+  if (model && !points.empty()) api::choose_points(points, *model, fit, run.sink);
   const bool failed = !model || run.sink.has_errors();
   run.report(program);
   if (failed) return kExitInput;
@@ -137,8 +143,16 @@ void add_fit(CLI::App& app, int& status) {
                   "semi-implicit, kernel-semi-implicit")
       ->capture_default_str();
   fit->add_option("--family", command->family,
-                  "auto, mean-field, full-rank, sparse, sinh-arcsinh, flow, spline")
+                  "auto, mean-field, full-rank, sparse, sinh-arcsinh, flow, spline, or factors of "
+                  "parameters such as "
+                  "'r=gamma,p=beta,w=dirichlet,lambda[3]=log-normal' (exponential, gamma, "
+                  "inverse-gamma, log-normal, beta, logit-normal, dirichlet, normal, von-mises; "
+                  "unnamed parameters get mean-field normals)")
       ->capture_default_str();
+  fit->add_option("--point", command->points,
+                  "parameters to learn instead of integrating them out: maximise the ELBO over "
+                  "them (variational EM)")
+      ->type_name("NAME[,NAME]");
   fit->add_option("--draws", command->fit.draws, "draws to hand out")->capture_default_str();
   fit->add_option("--seed", command->fit.seed, "seed of all random numbers")
       ->check(CLI::NonNegativeNumber)

@@ -23,6 +23,7 @@ std::string to_json(const RunRecord& record) {
   for (const ParameterSummary& p : record.parameters) {
     Json row = {{"mean", p.mean}, {"sd", p.sd},     {"q05", p.q05}, {"q50", p.q50},
                 {"q95", p.q95},   {"khat", p.khat}, {"ess", p.ess}};
+    if (p.is_point) row["point"] = true;
     parameters.push_back({p.name, std::move(row)});
   }
 
@@ -56,6 +57,15 @@ std::string to_json(const RunRecord& record) {
   out["fit_seconds"] = record.fit_seconds;
   out["seconds"] = record.seconds;
   out["draws_file"] = record.draws_file;
+  if (!record.factors.empty()) {
+    Json::object_t factors;
+    for (const Factor& f : record.factors) {
+      Json row = {{"family", f.family}};
+      for (const auto& [name, value] : f.params) row[name] = value;
+      factors.push_back({f.parameter, std::move(row)});
+    }
+    out["factors"] = std::move(factors);
+  }
   out["parameters"] = std::move(parameters);
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

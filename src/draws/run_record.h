@@ -19,6 +19,13 @@ struct Stage {
   double seconds = 0;
 };
 
+/// A named distribution of q: the factor of a parameter (or of an element of one).
+struct Factor {
+  std::string parameter;  ///< `theta[2]`
+  std::string family;     ///< such as `gamma`
+  std::vector<std::pair<std::string, double>> params;
+};
+
 struct RunRecord {
   static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
@@ -38,6 +45,7 @@ struct RunRecord {
   std::string method;  ///< the one whose result was kept
   std::string family;
   std::vector<Stage> stages;
+  std::vector<Factor> factors;  ///< what was asked for by name
   std::vector<ParameterSummary> parameters;
 
   double elbo = kUnknown;  ///< nats

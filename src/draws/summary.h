@@ -23,6 +23,7 @@ struct ParameterSummary {
   double khat = kUnknown;
   double ess = kUnknown;   ///< effective sample size of the draws
   double rhat = kUnknown;  ///< of several chains
+  bool is_point = false;   ///< learned, not integrated out: its value, without uncertainty
 };
 
 /// Summary of each column. With log weights, self-normalised importance sampling: mean = sum w x,

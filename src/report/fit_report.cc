@@ -45,6 +45,10 @@ std::vector<std::string> cells(const ParameterSummary& p, LastColumns last, bool
     out.push_back(std::isfinite(p.ess) ? number_text(p.ess, 0) : "-");
   if (with_extra) {
     const double extra = last == LastColumns::kKhat ? p.khat : p.rhat;
+    if (p.is_point) {
+      out.push_back("point");
+      return out;
+    }
     out.push_back(std::isnan(extra) ? "-" : number_text(extra, last == LastColumns::kKhat ? 2 : 3));
   }
   return out;
@@ -59,7 +63,7 @@ std::string table(std::span<const ParameterSummary> parameters, const std::strin
   if (parameters.empty()) return {};
   const bool with_extra =
       std::any_of(parameters.begin(), parameters.end(), [&](const ParameterSummary& p) {
-        return !std::isnan(last == LastColumns::kKhat ? p.khat : p.rhat);
+        return p.is_point || !std::isnan(last == LastColumns::kKhat ? p.khat : p.rhat);
       });
   const std::string see = file.empty() ? std::string() : fmt::format(" (see {})", file);
   std::vector<std::vector<std::string>> rows = {heading(last, with_extra)};
@@ -117,6 +121,26 @@ std::string fitted_line(const RunRecord& record) {
                     plural(record.evaluations, "density evaluation"));
 }
 
+std::string factors_text(const RunRecord& record) {
+  constexpr size_t kMaxFactors = 8, kMaxParams = 6;
+  std::string out;
+  for (size_t k = 0; k < std::min(record.factors.size(), kMaxFactors); ++k) {
+    const draws::Factor& f = record.factors[k];
+    std::string params;
+    for (size_t p = 0; p < std::min(f.params.size(), kMaxParams); ++p) {
+      params += fmt::format("{}{} {:.5g}", params.empty() ? "" : ", ", f.params[p].first,
+                            f.params[p].second);
+    }
+    if (f.params.size() > kMaxParams) params += ", …";
+    out += fmt::format("{:<9}{} ~ {}({})\n", k == 0 ? "q" : "", f.parameter, f.family, params);
+  }
+  if (record.factors.size() > kMaxFactors) {
+    out += fmt::format("{:<9}… {} more (see {})\n", "", record.factors.size() - kMaxFactors,
+                       record.record_file);
+  }
+  return out;
+}
+
 std::string parameter_table(const RunRecord& record, const ReportOptions& options) {
   const std::string& file = record.draws_file.empty() ? record.record_file : record.draws_file;
   return table(record.parameters, file, LastColumns::kKhat, options);
@@ -164,7 +188,7 @@ std::string files_line(const RunRecord& record) {
 }
 
 std::string fit_report(const RunRecord& record, const ReportOptions& options) {
-  std::string out = compiled_line(record) + fitted_line(record);
+  std::string out = compiled_line(record) + fitted_line(record) + factors_text(record);
   const std::string parameters = parameter_table(record, options);
   if (!parameters.empty()) out += '\n';
   out += parameters;

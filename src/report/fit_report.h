@@ -28,6 +28,10 @@ std::string compiled_line(const draws::RunRecord& record);
 /// `fitted   full-rank normal         41 ms    3 104 density evaluations`
 std::string fitted_line(const draws::RunRecord& record);
 
+/// `q        r ~ gamma(shape 114.8, rate 115.0)`, a line for each factor that was asked for; empty
+/// if none was. Long lists are cut.
+std::string factors_text(const draws::RunRecord& record);
+
 /// The parameters: mean, sd, 5%, 50%, 95%, and khat where it is known. Each row with so many
 /// decimals that its sd shows two digits. Long variables are abbreviated: `... 380 more (see
 /// FILE)`.

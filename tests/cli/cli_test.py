@@ -134,6 +134,36 @@ class Fit(VinciTest):
             self.assertIn(part, done.out)
         self.assertNotIn("\x1b", done.out + done.err)  # piped output is plain
 
+    def test_factors_are_named_with_their_parameters(self):
+        program = EXAMPLES / "negative_binomial.stan"
+        done = self.expect(0, "fit", program, program.with_suffix(".json"), "--family", "r=gamma,p=beta")
+        self.assertRegex(done.out, r"q        r ~ gamma\(shape \d+\.\d+, rate \d+\.\d+\)\n         p ~ beta\(a \d")
+        self.assertRegex(done.out, r"fitted   r ~ gamma, p ~ beta ")
+        record = json.loads((self.folder / "negative_binomial.fit.json").read_text())
+        r, p = record["factors"]["r"], record["factors"]["p"]
+        self.assertEqual((r["family"], p["family"]), ("gamma", "beta"))
+        self.assertAlmostEqual(r["shape"] / r["rate"], record["parameters"]["r"]["mean"], delta=0.1)
+        self.assertAlmostEqual(p["a"] / (p["a"] + p["b"]), record["parameters"]["p"]["mean"], delta=0.02)
+        self.assertEqual(record["options"]["family"], "r=gamma,p=beta")
+        self.expect_error(2, "there is no factor `gama`.*\n.*did you mean `gamma`", "fit", program,
+                          program.with_suffix(".json"), "--family", "r=gama", "--output", "other.csv")
+        self.expect_error(2, "method is laplace, family auto; factors and points go with auto or mean-field", "fit", program,
+                          program.with_suffix(".json"), "--family", "r=gamma", "--method", "laplace", "--output", "other.csv")
+
+    def test_points_are_learned_and_marked(self):
+        self.write("m.stan", NORMAL.replace("real mu;", "real mu; real<lower=0> s;").replace("normal(mu, 1)", "normal(mu, s)"))
+        self.write("d.json", NORMAL_DATA)
+        done = self.expect(0, "fit", "m.stan", "d.json", "--point", "s")
+        self.assertRegex(done.out, r"\n *s +\d+\.\d+ +0\.0+ .* point\n")
+        self.assertIn("s is learned as a point", done.out)
+        record = json.loads((self.folder / "m.fit.json").read_text())
+        self.assertEqual(record["parameters"]["s"]["sd"], 0)
+        self.assertTrue(record["parameters"]["s"]["point"])
+        self.assertNotIn("point", record["parameters"]["mu"])
+        self.assertEqual(record["options"]["point"], "s")
+        self.expect_error(2, "the program has no parameter `sigma`", "fit", "m.stan", "d.json", "--point", "sigma",
+                          "--output", "other.csv")
+
     def test_same_seed_same_bytes_for_any_number_of_threads(self):
         for name in ("eight_schools", "mixture"):
             contents = []
