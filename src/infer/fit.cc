@@ -9,11 +9,13 @@
 #include <optional>
 #include <utility>
 
+#include "infer/checkpoint.h"
 #include "infer/dense.h"
 #include "infer/family/full_rank_normal.h"
 #include "infer/family/mean_field_normal.h"
 #include "infer/family/mixture.h"
 #include "infer/family/recentred_family.h"
+#include "infer/family/normal_of.h"
 #include "infer/judgement.h"
 #include "infer/ladder.h"
 #include "infer/method/adaptive_mixture.h"
@@ -109,7 +111,8 @@ class Fit {
         objective_(parallel_, context_, {options.budget_evaluations, options.budget_seconds}),
         gap_tolerance_(options.gap_tolerance > 0
                            ? options.gap_tolerance
-                           : std::max(0.01, 0.001 * static_cast<double>(density.dim()))) {
+                           : std::max(0.01, 0.001 * static_cast<double>(density.dim()))),
+        checkpoints_(objective_, options.on_checkpoint, options.checkpoint_seconds) {
     result_.dim = density.dim();
   }
 
@@ -196,6 +199,8 @@ class Fit {
     LadderOptions o;
     o.seed = options_.seed;
     o.gap_tolerance = gap_tolerance_;
+    o.checkpoints = &checkpoints_;
+    if (options_.start) o.start = full_rank_normal_of(*options_.start);
     LadderResult r =
         climb_full_rank(objective_, starts_, o,
                         [this](const std::string& name, double elbo) { stage(name, elbo); });
@@ -288,6 +293,18 @@ class Fit {
     return log_p - log_q;
   }
 
+  /// Marginals of the best path, or of the start that was given if that leads.
+  MeanFieldNormal product_to_start() {
+    const LowRankNormal& path = *best_path().approximation;
+    const MeanFieldNormal found(path.mean(), path.marginal_sds());
+    if (!options_.start) return found;
+    const MeanFieldNormal given = mean_field_normal_of(*options_.start);
+    const auto elbo = [this](const Family& q) {
+      return estimate_elbo(objective_, q, 200, key(stream::kRaceElbo)).value;
+    };
+    return elbo(given) >= elbo(found) ? given : found;
+  }
+
   /// How to keep the precision sparse; nothing where it is not worth it.
   std::optional<SparsePlan> plan_precision() const {
     const bool asked = options_.family == FamilyChoice::kSparse;
@@ -313,8 +330,9 @@ class Fit {
     const LowRankNormal& path = *best_path().approximation;
     SparseNewtonOptions o;
     o.gap_tolerance = gap_tolerance_;
-    const SparseNewtonResult r =
-        sparse_newton(objective_, plan, path.mean(), path.marginal_sds(), o, key(stream::kMethod));
+    const MeanFieldNormal first = product_to_start();
+    const SparseNewtonResult r = sparse_newton(objective_, plan, first.mean(), first.sd(), o,
+                                               key(stream::kMethod));
     stage("sparse Newton", r.elbo);
     if (!r.normal) return {};
     // Where it went astray, the dense methods may not.
@@ -337,8 +355,9 @@ class Fit {
     if (starts_.best < 0) return {};
     const LowRankNormal& low_rank = *best_path().approximation;
     MeanFieldAdamOptions o;
-    const MeanFieldAdamResult r = mean_field_adam(
-        objective_, {low_rank.mean(), low_rank.marginal_sds()}, o, key(stream::kMethod));
+    o.checkpoints = &checkpoints_;
+    const MeanFieldAdamResult r =
+        mean_field_adam(objective_, product_to_start(), o, key(stream::kMethod));
     stage("mean field", r.elbo);
     Candidate c;
     c.q = std::make_shared<MeanFieldNormal>(r.normal);
@@ -741,6 +760,7 @@ class Fit {
   ParallelLogDensity parallel_;
   Objective objective_;
   double gap_tolerance_;
+  Checkpoints checkpoints_;
   PathfinderResult starts_;
   FitResult result_;
   SmcResult sampled_;  // count > 0: these are the draws
@@ -807,6 +827,7 @@ void FitOptions::validate(Index dim) const {
   at_least("gap_tolerance", gap_tolerance, 0);
   at_least("judge_draws", static_cast<double>(judge_draws), 0);
   at_most("judge_draws", static_cast<double>(judge_draws), 1e8);
+  at_least("checkpoint_seconds", checkpoint_seconds, 0);
   at_least("max_full_rank_dim", static_cast<double>(max_full_rank_dim), 0);
   if (!factors.empty() || !points.empty()) {
     if ((method != Method::kAuto && method != Method::kMeanField) ||
@@ -819,6 +840,10 @@ void FitOptions::validate(Index dim) const {
   if (!init.empty() && static_cast<Index>(init.size()) != dim) {
     reject(fmt::format("init has {} numbers; the model has {} unconstrained parameters",
                        init.size(), dim));
+  }
+  if (start && start->dim() != dim) {
+    reject(fmt::format("start has {} coordinates; the model has {} unconstrained parameters",
+                       start->dim(), dim));
   }
   for (const double x : init) {
     if (!std::isfinite(x)) reject(fmt::format("init contains {}; it must be finite", x));

@@ -9,6 +9,7 @@
 
 #include "diagnose/verdict.h"
 #include "infer/family/factorised.h"
+#include "infer/checkpoint.h"
 #include "infer/family/family.h"
 #include "vinci/context.h"
 #include "vinci/log_density.h"
@@ -59,6 +60,9 @@ struct FitOptions {
   Index max_full_rank_dim = 1000;  // larger dimensions get a family without a dense covariance
   bool resample = true;            // hand out importance-resampled draws where that helps
   bool escalate = true;            // go on to richer approximations where a normal does not do
+  FamilyPtr start;                 // of an earlier fit: where to begin if it leads; null: none
+  CheckpointSink on_checkpoint;    // gets the best so far while the fit runs ...
+  double checkpoint_seconds = 10;  // ... so often
 
   /// Throws vinci::Error (kUsage) naming the field and the rule.
   void validate(Index dim) const;

@@ -43,11 +43,18 @@ class Climber {
     const FullRankNormal warm_start = starts.paths[best_path].approximation->to_full_rank();
     const bool many_draws =
         objective_.dim() <= 300;  // else a dense update costs more than its draws
-    FullRankNormal warm = match(warm_start, "batch-and-match (warm)");
-    Ascended best{warm};
-    if (many_draws) {
-      const FullRankNormal cold = match(FullRankNormal(objective_.dim()), "batch-and-match (cold)");
-      best.normal = race(warm, cold);
+    Ascended best{warm_start};
+    if (options_.start && elbo(*options_.start) >= elbo(warm_start)) {
+      best.normal = *options_.start;
+      raced_ = kRaceIterations;
+    } else {
+      const FullRankNormal warm = match(warm_start, "batch-and-match (warm)");
+      best.normal = warm;
+      if (many_draws) {
+        const FullRankNormal cold =
+            match(FullRankNormal(objective_.dim()), "batch-and-match (cold)");
+        best.normal = race(warm, cold);
+      }
     }
     best = ascend(best.normal, options_.max_iterations, "natural gradient", raced_);
     LadderResult result{best, {}};
@@ -68,7 +75,9 @@ class Climber {
     const double before = elbo(start), after = elbo(end);
     const bool better = after >= before;
     stage_(name, std::max(before, after));
-    return better ? end : start;
+    const FullRankNormal& kept = better ? end : start;
+    keep(name, kept, std::max(before, after));
+    return kept;
   }
 
   /// Which of two starts leads higher: both ascend a little way unless they have met already.
@@ -94,6 +103,7 @@ class Climber {
     o.gap_tolerance = options_.gap_tolerance;
     o.max_iterations = iterations;
     o.first_iteration = first;
+    o.checkpoints = options_.checkpoints;
     NaturalGradientResult r = sqrt_natural_gradient(objective_, start, o, key());
     Ascended a{std::move(r.normal), 0, r.gap, r.gap_error, r.converged};
     a.elbo = elbo(a.normal);
@@ -104,7 +114,13 @@ class Climber {
       a.elbo = before;
     }
     stage_(name, a.elbo);
+    keep(name, a.normal, a.elbo);
     return a;
+  }
+
+  void keep(const char* name, const FullRankNormal& q, double elbo) {
+    if (options_.checkpoints == nullptr || !options_.checkpoints->due()) return;
+    options_.checkpoints->offer({name, 0, std::make_shared<FullRankNormal>(q), elbo});
   }
 
   void look_elsewhere(const PathfinderResult& starts, LadderResult& result) {

@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "infer/checkpoint.h"
 #include "infer/family/full_rank_normal.h"
 #include "infer/method/pathfinder.h"
 #include "infer/objective.h"
@@ -33,6 +35,10 @@ struct LadderOptions {
   double gap_tolerance = 0.01;
   Index max_iterations = 1200;  // of natural gradient
   Index max_rivals = 3;
+  /// One more start, from an earlier fit. Where it leads the paths, the ascent begins there at
+  /// once.
+  std::optional<FullRankNormal> start;
+  Checkpoints* checkpoints = nullptr;
 };
 
 /// Called after each stage with its name and the ELBO reached.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numbers>
 #include <utility>
 
@@ -72,6 +73,12 @@ MeanFieldAdamResult mean_field_adam(Objective& objective, const MeanFieldNormal&
     const auto m = static_cast<double>(in_window);
     const double error = std::sqrt(window_squares / (m - 1) / m);
     result.elbo = window_mean;
+    if (options.checkpoints != nullptr && options.checkpoints->due()) {
+      const Vector s = log_sd.array().exp();
+      options.checkpoints->offer({"mean field", t + 1,
+                                  std::make_shared<MeanFieldNormal>(to_std(mean), to_std(s)),
+                                  window_mean - 2 * error});
+    }
     const bool rising = window_mean - previous > 2 * std::hypot(error, previous_error);
     previous = window_mean;
     previous_error = error;

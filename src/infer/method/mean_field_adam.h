@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "infer/checkpoint.h"
 #include "infer/family/mean_field_normal.h"
 #include "infer/objective.h"
 
@@ -14,6 +15,7 @@ struct MeanFieldAdamOptions {
   double last_rate = 0.002;  // stops when the rate has been halved to this
   Index window = 50;         // steps between looks at the ELBO
   Index max_iterations = 20000;
+  Checkpoints* checkpoints = nullptr;  // gets iterates of a long run; null: nobody does
 };
 
 struct MeanFieldAdamResult {

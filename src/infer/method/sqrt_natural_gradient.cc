@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numbers>
 #include <utility>
 
@@ -189,6 +190,11 @@ NaturalGradientResult sqrt_natural_gradient(Objective& objective, const FullRank
                 (1 + options.step_decay * static_cast<double>(t + options.first_iteration)));
     average.add(ascent.mean(), ascent.factor());
     result.iterations = t + 1;
+    if (options.checkpoints != nullptr && options.checkpoints->due()) {
+      options.checkpoints->offer({"natural gradient", t + 1,
+                                  std::make_shared<FullRankNormal>(average.normal()),
+                                  elbo.mean() - 2 * elbo.error()});
+    }
     if (gap.count() < std::max(window, t / 2)) continue;
     result.gap = gap.mean();
     result.gap_error = gap.error();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "infer/checkpoint.h"
 #include "infer/family/full_rank_normal.h"
 #include "infer/objective.h"
 
@@ -18,7 +19,8 @@ struct NaturalGradientOptions {
       512;  // evaluations over which the gap estimate is averaged, at first; then half of all
   /// Stops where the estimated gap (plus two standard errors of the estimate) is below; nats.
   double gap_tolerance = 0.01;
-  Index first_iteration = 0;  // t of the first step: continues a decay
+  Index first_iteration = 0;           // t of the first step: continues a decay
+  Checkpoints* checkpoints = nullptr;  // gets iterates of a long run; null: nobody does
 };
 
 struct NaturalGradientResult {
