@@ -252,6 +252,11 @@ double ess_bulk(std::span<const std::vector<double>> chains) {
   return effective_size(rank_normalise(split(chains)));
 }
 
+double ess_mean(std::span<const std::vector<double>> chains) {
+  if (!usable(chains)) return kNan;
+  return effective_size(split(chains));
+}
+
 double rhat(std::span<const std::vector<double>> chains) {
   if (!usable(chains)) return kNan;
   const Chains halves = split(chains);

@@ -50,6 +50,9 @@ double quantile_sorted(std::span<const double> x, std::span<const double> weight
 /// 2021, section 3, eq. (10) to (14), doi:10.1214/20-BA1221]
 double ess_bulk(std::span<const std::vector<double>> chains);
 
+/// Effective sample size of the mean: as ess_bulk, of the values themselves instead of their ranks.
+double ess_mean(std::span<const std::vector<double>> chains);
+
 /// R-hat: the larger of the rank-normalised split R-hat and that of the folded draws |x - median|.
 /// NaN as above. [Vehtari et al. 2021, section 4.1, eq. (1) to (4)]
 double rhat(std::span<const std::vector<double>> chains);
