@@ -24,6 +24,7 @@ void add_check(CLI::App& app, int& status);
 void add_format(CLI::App& app, int& status);
 void add_summary(CLI::App& app, int& status);
 void add_estimators(CLI::App& app, int& status);
+void add_calibrate(CLI::App& app, int& status);
 
 /// Options that every command which reads programs has.
 struct ProgramOptions {

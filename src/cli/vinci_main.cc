@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
       "option is wrong, 3 the fit's verdict is bad. `vinci COMMAND --help` describes a command.");
   int status = kExitDone;
   add_fit(app, status);
+  add_calibrate(app, status);
   add_eval(app, status);
   add_check(app, status);
   add_format(app, status);
