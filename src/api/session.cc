@@ -10,8 +10,11 @@
 #include "data/csv.h"
 #include "data/json.h"
 #include "data/npy.h"
+#include "diagnose/bounds.h"
+#include "diagnose/convergence.h"
 #include "diagnose/psis.h"
 #include "draws/summary.h"
+#include "infer/family/serialise.h"
 #include "numeric/parallel/thread_pool.h"
 #include "syntax/parse.h"
 #include "vinci/version.h"
@@ -26,6 +29,9 @@ constexpr Index kQuantityDraws = 2048;
 constexpr uint32_t kQuantityStream = 0x6b686174;
 
 constexpr Index kSummaryDraws = 4000;
+
+// A dense factor of this many coordinates is a megabyte of text.
+constexpr Index kMaxRecordedDim = 300;
 
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
@@ -76,11 +82,26 @@ std::vector<double> constrain_draws(const model::Model& model, std::span<const d
   return result;
 }
 
-/// k-hat of each constrained quantity, from fresh draws of q: the worst tail of the weights and of
-/// the quantity under them. Empty where there is no approximation.
-std::vector<double> quantity_khats(const LogDensity& density, const model::Model* model,
-                                   const infer::FitResult& result, uint64_t seed) {
-  if (!result.approximation || result.dim == 0) return {};
+std::string_view to_string(diagnose::BoundUse use) {
+  switch (use) {
+    case diagnose::BoundUse::kTight:
+      return "tight";
+    case diagnose::BoundUse::kReweight:
+      return "reweight";
+    case diagnose::BoundUse::kUseless:
+      return "useless";
+    case diagnose::BoundUse::kNotComputed:
+      break;
+  }
+  return "not-computed";
+}
+
+/// Judges each constrained quantity by fresh draws of q: its k-hat (the worst tail of the weights
+/// and of the quantity under them), how well its mean is known, and how far q's own mean and sd may
+/// be off; and q as a whole.
+void judge_quantities(const LogDensity& density, const model::Model* model,
+                      const infer::FitResult& result, uint64_t seed, draws::RunRecord& record) {
+  if (!result.approximation || result.dim == 0) return;
   const Index dim = result.dim;
   constexpr Index kBlock = 64;
   std::vector<double> draws(static_cast<size_t>(kQuantityDraws * dim));
@@ -100,17 +121,45 @@ std::vector<double> quantity_khats(const LogDensity& density, const model::Model
     }
   }
   const diagnose::Psis psis = diagnose::smooth_importance_weights(log_ratio);
-  if (psis.weights.empty()) return {};
+  if (psis.weights.empty()) return;
+  const diagnose::RenyiBound bound =
+      diagnose::renyi_bound(psis, diagnose::elbo_from_log_ratios(log_ratio));
+  const bool bounded = bound.use != diagnose::BoundUse::kNotComputed;
+  draws::ErrorBounds& bounds = record.bounds;
+  bounds.use = to_string(bound.use);
+  bounds.optimistic = bound.optimistic;
+  if (bounded) {
+    const diagnose::JointBounds joint = diagnose::joint_bounds(bound.d2, draws, dim);
+    bounds.d2 = bound.d2;
+    bounds.d2_se = bound.d2_error;
+    bounds.w1 = joint.w1;
+    bounds.w2 = joint.w2;
+    bounds.covariance_error = joint.covariance_error;
+    bounds.mean_error = std::sqrt(std::expm1(bound.d2));
+    bounds.sd_error = 0;
+  }
   const std::vector<double> values =
       model != nullptr ? constrain_draws(*model, draws, kQuantityDraws) : draws;
   const auto columns = values.size() / static_cast<size_t>(kQuantityDraws);
-  std::vector<double> khats;
   std::vector<double> column(static_cast<size_t>(kQuantityDraws));
-  for (size_t k = 0; k < columns; ++k) {
+  for (size_t k = 0; k < columns && k < record.parameters.size(); ++k) {
     for (size_t s = 0; s < column.size(); ++s) column[s] = values[s * columns + k];
-    khats.push_back(diagnose::weighted_estimate(psis, column).khat);
+    const diagnose::WeightedEstimate e = diagnose::weighted_estimate(psis, column);
+    draws::ParameterSummary& row = record.parameters[k];
+    row.khat = e.khat;
+    if (result.resampled && e.mcse > 0) {
+      // The draws summarised stand for `num_judged` weighted ones, not for so many independent.
+      row.mcse = e.mcse * std::sqrt(static_cast<double>(kQuantityDraws) /
+                                    static_cast<double>(std::max<Index>(result.num_judged, 1)));
+      row.ess = std::min(row.ess, e.sd * e.sd / (row.mcse * row.mcse));
+      row.mcse = std::max(row.mcse, row.sd / std::sqrt(row.ess));
+    }
+    if (!bounded) continue;
+    const diagnose::MomentBounds m = diagnose::moment_bounds(bound.d2, column);
+    row.mean_error = m.mean_error;
+    row.sd_error = m.sd_error;
+    if (row.sd > 0) bounds.sd_error = std::max(bounds.sd_error, m.sd_error / row.sd);
   }
-  return khats;
 }
 
 /// Draws from which parameters are summarised: more than are handed out, since they cost little
@@ -379,6 +428,9 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   record.log_evidence = result.log_evidence.value;
   record.log_evidence_se = result.log_evidence.error;
   record.khat = result.khat;
+  record.judged_draws = result.num_judged;
+  record.minimal_draws = diagnose::minimal_sample_size(result.khat);
+  record.convergence_rate = diagnose::convergence_rate(result.khat, result.num_judged);
   record.verdict = diagnose::to_string(result.verdict.grade);
   record.verdict_sentence = verdict_sentence(result.verdict.grade);
   record.reasons = result.verdict.reasons;
@@ -408,9 +460,16 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   if (result.num_draws > 0) {
     record.parameters = draws::summarise(outcome.draws);
     std::copy(summary.begin(), summary.end(), record.parameters.begin());
-    const std::vector<double> khats = quantity_khats(density, model, result, options.seed);
-    for (size_t k = 0; k < khats.size() && k < record.parameters.size(); ++k) {
-      record.parameters[k].khat = khats[k];
+    for (draws::ParameterSummary& row : record.parameters) row.mcse = row.sd / std::sqrt(row.ess);
+    judge_quantities(density, model, result, options.seed, record);
+  }
+  if (result.approximation) {
+    record.approximation = infer::to_json(*result.approximation, kMaxRecordedDim);
+    if (model != nullptr) {
+      record.unconstrained_names = model->unconstrained_names();
+    } else {
+      for (Index i = 1; i <= result.dim; ++i)
+        record.unconstrained_names.push_back(fmt::format("x[{}]", i));
     }
     if (model != nullptr) mark_points(*model, options, record);
   }

@@ -1,18 +1,25 @@
 // vinci fit: from a program and data to draws, a summary and a verdict.
+#include <fmt/format.h>
+
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <optional>
+#include <system_error>
+#include <utility>
 
 #include "api/factor_choice.h"
+#include "api/persistence.h"
 #include "cli/command.h"
 #include "data/json.h"
 #include "draws/cmdstan_csv.h"
 #include "report/fit_report.h"
 #include "report/progress_bar.h"
 #include "vinci/error.h"
+#include "vinci/version.h"
 
 namespace vinci::cli {
 
@@ -34,6 +41,10 @@ struct FitCommand {
   std::string family = "auto";
   std::string points;
   std::string init;
+  std::string resume;
+  std::string checkpoint;
+  double checkpoint_seconds = 10;
+  CLI::App* app = nullptr;  // knows which options were given
   std::string output;
   std::string record;
   double budget = 60;
@@ -43,13 +54,71 @@ struct FitCommand {
   int digits = 0;
 
   int run();
+
+ private:
+  void start_from(const model::Model& model, Run& run);
+  std::optional<api::SavedFit> read_resumed(const std::string& program_fingerprint);
 };
+
+/// Whether a fit by this method goes on from a checkpoint.
+bool can_resume(infer::Method method) {
+  return method == infer::Method::kAuto || method == infer::Method::kNaturalGradient ||
+         method == infer::Method::kMeanField;
+}
+
+/// What --init holds: the record of a fit, or initial values in Stan's JSON format.
+void FitCommand::start_from(const model::Model& model, Run& run) {
+  const source::FileId file = run.sources.add_from_path(init, source::kMaxDataBytes, run.sink);
+  if (!file.valid()) return;
+  try {
+    const auto start = api::start_from_record(run.sources[file].text(), model.unconstrained_names(),
+                                              fit.max_full_rank_dim, fit.seed);
+    if (start) {
+      fit.start = start->q;
+      fit.init = start->point;
+      if (!quiet && start->num_matched < fit.init.size()) {
+        std::fprintf(stderr, "%s: %zu of %zu coordinates; the others start at random\n",
+                     init.c_str(), start->num_matched, fit.init.size());
+      }
+      return;
+    }
+  } catch (const Error& error) {
+    run.sink.error(source::DiagnosticKind::kOption, {},
+                   fmt::format("`--init {}`: {}", init, error.what()));
+    return;
+  }
+  const data::DataTable values = data::read_json(file, run.sources, run.sink);
+  fit.init.assign(static_cast<size_t>(model.dim()), 0.0);
+  std::vector<bool> given(fit.init.size(), false);
+  model.unconstrain(values, fit.init, given, run.sink);
+}
+
+/// The checkpoint to go on from, whose seed, method and family this run takes over. Throws Error
+/// (kInput) where it is of another program or an option contradicts it.
+std::optional<api::SavedFit> FitCommand::read_resumed(const std::string& program_fingerprint) {
+  if (resume.empty()) return std::nullopt;
+  api::SavedFit saved = api::read_checkpoint(resume);
+  if (saved.program_fingerprint != program_fingerprint) {
+    throw Error(Error::Kind::kInput,
+                fmt::format("The checkpoint {} is of another program ({}), or that has changed "
+                            "since. To start from its approximation all the same: --init {}.",
+                            resume, saved.program, resume));
+  }
+  const auto take = [&](const char* option, auto& value, const auto& of_checkpoint) {
+    if (app->count(option) > 0 && value != of_checkpoint) {
+      throw Error(Error::Kind::kInput, fmt::format("`{} {}`: the checkpoint {} has {}.", option,
+                                                   value, resume, of_checkpoint));
+    }
+    value = of_checkpoint;
+  };
+  take("--seed", fit.seed, saved.seed);
+  take("--method", method, saved.method);
+  take("--family", family, saved.family);
+  return saved;
+}
 
 int FitCommand::run() {
   const auto start = std::chrono::steady_clock::now();
-  fit.method = infer::parse_method(method);
-  const bool has_factors = family.find('=') != std::string::npos;
-  if (!has_factors) fit.family = infer::parse_family(family);
   fit.budget_seconds = budget;
   Context context;
   context.cancel = &interrupted;
@@ -57,6 +126,18 @@ int FitCommand::run() {
 
   Run run;
   const auto typed = run.compile(program);
+  api::SavedFit here;  // what checkpoints of this run say of it
+  here.version = kVersion;
+  here.program = program.program;
+  here.program_fingerprint = api::fingerprint(run.sources);
+  std::optional<api::SavedFit> resumed;
+  if (typed) resumed = read_resumed(here.program_fingerprint);
+  fit.method = infer::parse_method(method);
+  const bool has_factors = family.find('=') != std::string::npos;
+  if (!has_factors) fit.family = infer::parse_family(family);
+  here.seed = fit.seed;
+  here.method = method;
+  here.family = family;
   data::DataTable table;
   std::unique_ptr<model::Model> model;
   if (typed && api::read_data(data.all(), table, run.sources, run.sink)) {
@@ -67,14 +148,20 @@ int FitCommand::run() {
     build.points = api::split_names(points);
     model = model::Model::build(typed, table, build, run.sink);
   }
-  if (model && !init.empty()) {
-    const source::FileId file = run.sources.add_from_path(init, source::kMaxDataBytes, run.sink);
-    if (file.valid()) {
-      const data::DataTable values = data::read_json(file, run.sources, run.sink);
-      fit.init.assign(static_cast<size_t>(model->dim()), 0.0);
-      std::vector<bool> given(fit.init.size(), false);
-      model->unconstrain(values, fit.init, given, run.sink);
+  if (model && !init.empty()) start_from(*model, run);
+  if (model) {
+    here.unconstrained_names = model->unconstrained_names();
+    here.data_fingerprint = api::fingerprint(table);
+  }
+  if (model && resumed) {
+    if (resumed->data_fingerprint != here.data_fingerprint ||
+        resumed->unconstrained_names != here.unconstrained_names) {
+      run.sink
+          .error(source::DiagnosticKind::kOption, {},
+                 fmt::format("`--resume {}`: the data differ from those of the checkpoint", resume))
+          .with_hint(fmt::format("`--init {}` starts a new fit from its approximation", resume));
     }
+    fit.start = resumed->state.q;
   }
   if (model && has_factors) api::choose_factors(family, *model, fit, run.sink);
   if (model && !points.empty()) api::choose_points(points, *model, fit, run.sink);
@@ -82,6 +169,29 @@ int FitCommand::run() {
   run.report(program);
   if (failed) return kExitInput;
   fit.validate(model->dim());
+  const std::string base = stem(program.program);
+  if (checkpoint.empty()) checkpoint = resume.empty() ? base + ".checkpoint.json" : resume;
+  const bool keeps = checkpoint_seconds > 0 && can_resume(fit.method);
+  bool kept = resumed.has_value();
+  bool warned = false;
+  const auto keep = [&](const infer::Checkpoint& state) {
+    here.state = state;
+    if (resumed) {
+      here.state.evaluations += resumed->state.evaluations;
+      here.state.seconds += resumed->state.seconds;
+    }
+    try {
+      api::write_checkpoint(checkpoint, here);
+      kept = true;
+    } catch (const Error& error) {
+      // A full disk is no reason to lose the fit.
+      if (!std::exchange(warned, true)) std::fprintf(stderr, "vinci: %s\n", error.what());
+    }
+  };
+  if (keeps) {
+    fit.on_checkpoint = keep;
+    fit.checkpoint_seconds = checkpoint_seconds;
+  }
   const std::chrono::duration<double> compiled = std::chrono::steady_clock::now() - start;
 
   report::ProgressBar bar(stderr);
@@ -97,7 +207,21 @@ int FitCommand::run() {
   result.data = data.all();
   result.compile_seconds = compiled.count();
   result.seconds += compiled.count();
-  const std::string base = stem(program.program);
+  const infer::FitResult& ended = outcome.result;
+  if (resumed) {
+    result.resumed_from = resume;
+    result.earlier_evaluations = resumed->state.evaluations;
+    result.earlier_seconds = resumed->state.seconds;
+  }
+  if (keeps && ended.approximation && (ended.cancelled || ended.budget_spent)) {
+    keep({"end", 0, ended.approximation, ended.elbo.value, ended.evaluations, ended.seconds});
+    if (kept)
+      result.advice.push_back(fmt::format("Go on where this run ended: --resume {}", checkpoint));
+  } else if (keeps && kept && !ended.cancelled && !ended.budget_spent) {
+    // Done: there is nothing to go on with, and the record holds the approximation.
+    std::error_code ignored;
+    std::filesystem::remove(checkpoint, ignored);
+  }
   const bool has_draws = outcome.result.num_draws > 0;
   result.draws_file = !has_draws ? "" : output.empty() ? base + ".csv" : output;
   if (record.empty()) {
@@ -136,6 +260,7 @@ void add_fit(CLI::App& app, int& status) {
   auto command = std::make_shared<FitCommand>();
   command->fit.draws = 1000;
   CLI::App* fit = app.add_subcommand("fit", "fit a program to data: draws, summary, verdict");
+  command->app = fit;
   add_program_options(*fit, command->program);
   add_data_options(*fit, command->data);
   fit->add_option("--method", command->method,
@@ -164,8 +289,24 @@ void add_fit(CLI::App& app, int& status) {
   fit->add_option("--evaluations", command->fit.budget_evaluations,
                   "density evaluations after which the best so far is returned")
       ->capture_default_str();
-  fit->add_option("--init", command->init, "initial values of parameters, Stan's JSON format")
+  CLI::Option* init =
+      fit->add_option("--init", command->init,
+                      "where to start: initial values of parameters in Stan's JSON format, or the "
+                      "run record of another fit (coordinates are matched by name)")
+          ->type_name("FILE");
+  fit->add_option("--resume", command->resume,
+                  "go on from the checkpoint of a fit of the same program and data that was "
+                  "interrupted or spent its budget")
+      ->excludes(init)
       ->type_name("FILE");
+  fit->add_option("--checkpoint", command->checkpoint,
+                  "file of the checkpoints of a long fit [PROGRAM.checkpoint.json]; removed when "
+                  "the fit is done")
+      ->type_name("FILE");
+  fit->add_option("--checkpoint-every", command->checkpoint_seconds,
+                  "seconds between checkpoints; 0: none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   fit->add_option("-o,--output", command->output, "file of the draws, CmdStan's CSV [PROGRAM.csv]")
       ->type_name("FILE");
   fit->add_option("--record", command->record, "file of the run record, JSON [PROGRAM.fit.json]")

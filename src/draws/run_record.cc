@@ -21,8 +21,10 @@ std::string to_json(const RunRecord& record) {
   Json::object_t parameters;
   parameters.reserve(record.parameters.size());
   for (const ParameterSummary& p : record.parameters) {
-    Json row = {{"mean", p.mean}, {"sd", p.sd},     {"q05", p.q05}, {"q50", p.q50},
-                {"q95", p.q95},   {"khat", p.khat}, {"ess", p.ess}};
+    Json row = {{"mean", p.mean},        {"sd", p.sd},     {"q05", p.q05},
+                {"q50", p.q50},          {"q95", p.q95},   {"khat", p.khat},
+                {"ess", p.ess},          {"mcse", p.mcse}, {"mean_error", p.mean_error},
+                {"sd_error", p.sd_error}};
     if (p.is_point) row["point"] = true;
     parameters.push_back({p.name, std::move(row)});
   }
@@ -47,6 +49,19 @@ std::string to_json(const RunRecord& record) {
   out["log_evidence"] = record.log_evidence;
   out["log_evidence_se"] = record.log_evidence_se;
   out["khat"] = record.khat;
+  out["judged_draws"] = record.judged_draws;
+  out["minimal_draws"] = record.minimal_draws;
+  out["convergence_rate"] = record.convergence_rate;
+  const ErrorBounds& b = record.bounds;
+  out["bounds"] = {{"d2", b.d2},
+                   {"d2_se", b.d2_se},
+                   {"w1", b.w1},
+                   {"w2", b.w2},
+                   {"covariance_error", b.covariance_error},
+                   {"mean_error", b.mean_error},
+                   {"sd_error", b.sd_error},
+                   {"use", b.use},
+                   {"optimistic", b.optimistic}};
   out["verdict"] = record.verdict;
   out["verdict_sentence"] = record.verdict_sentence;
   out["reasons"] = record.reasons;
@@ -66,8 +81,22 @@ std::string to_json(const RunRecord& record) {
     }
     out["factors"] = std::move(factors);
   }
+  if (!record.resumed_from.empty()) {
+    out["resumed_from"] = record.resumed_from;
+    out["earlier_evaluations"] = record.earlier_evaluations;
+    out["earlier_seconds"] = record.earlier_seconds;
+  }
   out["parameters"] = std::move(parameters);
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::string text = out.dump(2, ' ', false, Json::error_handler_t::replace);
+  if (!record.approximation.empty()) {
+    // Thousands of numbers belong on one line.
+    const std::string names =
+        Json(record.unconstrained_names).dump(-1, ' ', false, Json::error_handler_t::replace);
+    text.resize(text.rfind("\n}"));
+    text += ",\n  \"unconstrained_names\": " + names +
+            ",\n  \"approximation\": " + record.approximation + "\n}";
+  }
+  return text + "\n";
 }
 
 void write_record(const std::string& path, const RunRecord& record) {

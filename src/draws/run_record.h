@@ -26,6 +26,20 @@ struct Factor {
   std::vector<std::pair<std::string, double>> params;
 };
 
+/// What importance ratios bound of the approximation's error; NaN where they do not.
+struct ErrorBounds {
+  static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  double d2 = kUnknown;  ///< Renyi divergence of order 2, nats
+  double d2_se = kUnknown;
+  double w1 = kUnknown;  ///< Wasserstein distances in unconstrained space
+  double w2 = kUnknown;
+  double covariance_error = kUnknown;
+  double mean_error = kUnknown;  ///< of any quantity, in its standard deviations
+  double sd_error = kUnknown;    ///< of the quantity whose bound is largest, likewise
+  std::string use;               ///< tight, reweight, useless or not-computed
+  bool optimistic = false;       ///< k-hat above 0.5: d2 may be larger than estimated
+};
+
 struct RunRecord {
   static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
@@ -53,6 +67,18 @@ struct RunRecord {
   double log_evidence = kUnknown;
   double log_evidence_se = kUnknown;
   double khat = kUnknown;
+  double minimal_draws = kUnknown;     ///< from which estimates with this k-hat are reliable
+  double convergence_rate = kUnknown;  ///< their mean squared error falls as draws^-rate
+  int64_t judged_draws = 0;            ///< from which k-hat comes
+  ErrorBounds bounds;
+
+  /// The approximation as one line of JSON, and what its coordinates are; a later fit may start
+  /// from it. Empty: none.
+  std::string approximation;
+  std::vector<std::string> unconstrained_names;
+  std::string resumed_from;  ///< a checkpoint; the evaluations and seconds that led to it:
+  int64_t earlier_evaluations = 0;
+  double earlier_seconds = 0;
 
   std::string verdict;           ///< good, usable or bad
   std::string verdict_sentence;  ///< what may be used

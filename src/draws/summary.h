@@ -24,6 +24,10 @@ struct ParameterSummary {
   double ess = kUnknown;   ///< effective sample size of the draws
   double rhat = kUnknown;  ///< of several chains
   bool is_point = false;   ///< learned, not integrated out: its value, without uncertainty
+  double mcse = kUnknown;  ///< Monte Carlo standard error of the mean
+  /// How far the approximation's own mean and sd may be from the posterior's at most.
+  double mean_error = kUnknown;
+  double sd_error = kUnknown;
 };
 
 /// Summary of each column. With log weights, self-normalised importance sampling: mean = sum w x,

@@ -159,6 +159,24 @@ std::string evidence_line(const RunRecord& record) {
   return out.empty() ? out : out + "\n";
 }
 
+std::string precision_lines(const RunRecord& record) {
+  std::string out;
+  const draws::ErrorBounds& b = record.bounds;
+  if (b.use == "tight" && !b.optimistic) {
+    out +=
+        fmt::format("bounds: q's means within {} sd, its deviations within {} sd (D2 {})\n",
+                    number_text(b.mean_error, 2), number_text(b.sd_error, 2), number_text(b.d2, 3));
+  }
+  if (record.khat > 0.5 && std::isfinite(record.minimal_draws)) {
+    out += fmt::format(
+        "precision: at this k-hat estimates need {} draws ({} judged), and their "
+        "errors fall as draws^-{}\n",
+        count_text(static_cast<int64_t>(std::min(record.minimal_draws, 1e15))),
+        count_text(record.judged_draws), number_text(0.5 * record.convergence_rate, 2));
+  }
+  return out;
+}
+
 std::string verdict_text(const RunRecord& record, const ReportOptions& options) {
   const auto width = static_cast<size_t>(std::max(options.width, 40));
   std::string out;
@@ -193,7 +211,8 @@ std::string fit_report(const RunRecord& record, const ReportOptions& options) {
   if (!parameters.empty()) out += '\n';
   out += parameters;
   out += '\n';
-  return out + evidence_line(record) + verdict_text(record, options) + files_line(record);
+  return out + evidence_line(record) + precision_lines(record) + verdict_text(record, options) +
+         files_line(record);
 }
 
 std::string summary_table(std::span<const ParameterSummary> rows, const std::string& file,

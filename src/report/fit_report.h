@@ -40,6 +40,12 @@ std::string parameter_table(const draws::RunRecord& record, const ReportOptions&
 /// `ELBO -39.71 ± 0.02   log evidence -39.58 ± 0.03   k-hat 0.42`; what is unknown is left out.
 std::string evidence_line(const draws::RunRecord& record);
 
+/// What bounds and rates say, each in a line, empty where they say nothing:
+/// `bounds: q's means within 0.11 sd, deviations within 0.42 (D2 0.012)`, where D2 is at most 0.1;
+/// `precision: estimates need 430 draws (10 000 judged); errors fall as draws^-0.42`, where k-hat
+/// is above 0.5.
+std::string precision_lines(const draws::RunRecord& record);
+
 /// `verdict: good. means, sds and tails can be used.`, then the reasons and what to try next.
 std::string verdict_text(const draws::RunRecord& record, const ReportOptions& options = {});
 

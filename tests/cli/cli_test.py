@@ -233,13 +233,231 @@ class Fit(VinciTest):
         self.assertTrue((self.folder / "m.fit.json").exists())
 
     def test_help_and_version(self):
-        for command in ([], ["fit"], ["eval"], ["check"], ["format"], ["compile"], ["summary"]):
+        for command in ([], ["fit"], ["eval"], ["check"], ["format"], ["compile"], ["summary"],
+                        ["calibrate"]):
             self.assertIn("--help", self.expect(0, *command, "--help").out)
         self.assertRegex(self.expect(0, "--version").out, r"^vinci \d+\.\d+\.\d+\n$")
         text = self.expect(0, "fit", "--help").out
         for option in ("--seed", "--threads", "--draws", "--output", "--family", "--method", "--budget", "--quiet",
-                       "--json"):
+                       "--json", "--init", "--resume", "--checkpoint"):
             self.assertIn(option, text)
+
+
+REGRESSION = """data {
+  int<lower=0> N;
+  int<lower=0> K;
+  matrix[N, K] x;
+  array[N] int<lower=0, upper=1> y;
+}
+parameters {
+  vector[K] beta;
+}
+model {
+  beta ~ normal(0, 2);
+  y ~ bernoulli_logit(x * beta);
+}
+"""
+
+
+def regression_data(columns, rows=400):
+    """Covariates of a fixed recurrence; an outcome that depends on the first."""
+    state, x, y = 1, [], []
+    for _ in range(rows):
+        row = []
+        for _ in range(columns):
+            state = (state * 1103515245 + 12345) % 2**31
+            row.append(state / 2**30 - 1)
+        x.append(row)
+        state = (state * 1103515245 + 12345) % 2**31
+        y.append(int(state / 2**31 < 1 / (1 + math.exp(-2 * row[0]))))
+    return json.dumps({"N": rows, "K": columns, "x": x, "y": y})
+
+
+class Persistence(VinciTest):
+    """Run records as starts, checkpoints, --resume."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("m.stan", REGRESSION)
+        self.write("d.json", regression_data(6))
+
+    def fit(self, *arguments, status=0, data="d.json"):
+        return json.loads(self.expect(status, "fit", "m.stan", data, "--json", *arguments).out)
+
+    def test_record_holds_the_approximation_and_what_bounds_say(self):
+        record = self.fit("--family", "full-rank")
+        self.assertEqual(record["unconstrained_names"], [f"beta[{i}]" for i in range(1, 7)])
+        q = record["approximation"]
+        self.assertEqual(q["kind"], "full-rank normal")
+        self.assertEqual((len(q["mean"]), len(q["factor"])), (6, 21))
+        at = 0
+        for i in range(6):
+            row = q["factor"][at:at + i + 1]
+            at += i + 1
+            summary = record["parameters"][f"beta[{i + 1}]"]
+            self.assertAlmostEqual(q["mean"][i], summary["mean"], delta=0.15 * summary["sd"])
+            self.assertAlmostEqual(math.hypot(*row), summary["sd"], delta=0.1 * summary["sd"])
+            # The error of a mean of thousands of draws, and a bound that holds.
+            self.assertLess(summary["mcse"], 0.05 * summary["sd"])
+            self.assertGreater(summary["mcse"], 0)
+            self.assertGreater(summary["mean_error"], abs(q["mean"][i] - summary["mean"]) - 4 * summary["mcse"])
+        self.assertEqual(record["bounds"]["use"], "tight")
+        self.assertLess(record["bounds"]["d2"], 0.1)
+        self.assertGreaterEqual(record["minimal_draws"], 10)
+        self.assertGreater(record["judged_draws"], 1000)
+        # One line of numbers, not one number a line.
+        lines = (self.folder / "m.fit.json").read_text().splitlines()
+        self.assertTrue(any('"approximation": {"kind"' in line and '"factor"' in line for line in lines))
+        self.assertIn("bounds: q's means within", self.expect(0, "fit", "m.stan", "d.json").out)
+
+    def test_a_record_starts_another_fit(self):
+        cold = self.fit()
+        warm = self.fit("--init", "m.fit.json", "--record", "warm.fit.json")
+        self.assertLess(warm["evaluations"], cold["evaluations"])
+        for name, row in cold["parameters"].items():
+            self.assertAlmostEqual(warm["parameters"][name]["mean"], row["mean"], delta=0.15 * row["sd"])
+        # More coefficients: those that have a name start where they were.
+        self.write("larger.json", regression_data(9))
+        done = self.expect(0, "fit", "m.stan", "larger.json", "--init", "m.fit.json")
+        self.assertIn("6 of 9 coordinates", done.err)
+        self.assertIn("verdict: good", done.out)
+        self.write("smaller.json", regression_data(2))
+        self.expect(0, "fit", "m.stan", "smaller.json", "--init", "warm.fit.json", "--quiet")
+
+    def test_records_that_do_not_fit(self):
+        self.fit()
+        self.write("other.stan", "parameters { real a; } model { a ~ std_normal(); }")
+        self.expect_error(2, "no parameter of the run record", "fit", "other.stan", "--init", "m.fit.json")
+        record = json.loads((self.folder / "m.fit.json").read_text())
+        for change, pattern in (({"approximation": {"kind": "cube"}}, "must be one of"),
+                                ({"approximation": None}, "no approximation"),
+                                ({"unconstrained_names": ["beta[1]"]}, "1 names for 6")):
+            self.write("wrong.json", json.dumps(record | change))
+            self.expect_error(2, f"--init wrong.json.*{pattern}", "fit", "m.stan", "d.json", "--init", "wrong.json")
+
+    def stopped(self):
+        """A fit that spends its budget leaves a checkpoint and says so."""
+        done = self.vinci("fit", "m.stan", "d.json", "--json", "--evaluations", 3000, "--seed", 5)
+        self.assertIn(done.returncode, (0, 3), done.err)
+        record = json.loads(done.out)
+        self.assertTrue((self.folder / "m.checkpoint.json").exists())
+        self.assertIn("--resume m.checkpoint.json", " ".join(record["advice"]))
+        return record
+
+    def test_budget_spent_and_gone_on_with(self):
+        stopped = self.stopped()
+        state = json.loads((self.folder / "m.checkpoint.json").read_text())
+        self.assertEqual(state["evaluations"], stopped["evaluations"])
+        self.assertEqual(state["seed"], 5)
+        record = self.fit("--resume", "m.checkpoint.json")
+        self.assertEqual(record["seed"], 5)
+        self.assertEqual(record["resumed_from"], "m.checkpoint.json")
+        self.assertEqual(record["earlier_evaluations"], stopped["evaluations"])
+        self.assertEqual(record["verdict"], "good")
+        # Done: nothing is left to go on with.
+        self.assertFalse((self.folder / "m.checkpoint.json").exists())
+        whole = self.fit("--seed", 5)
+        for name, row in whole["parameters"].items():
+            self.assertAlmostEqual(record["parameters"][name]["mean"], row["mean"], delta=0.15 * row["sd"])
+
+    def test_checkpoints_that_do_not_fit(self):
+        self.stopped()
+        resume = ("fit", "m.stan", "d.json", "--resume", "m.checkpoint.json")
+        self.write("e.json", regression_data(6, rows=399))
+        self.expect_error(2, "the data differ", "fit", "m.stan", "e.json", "--resume", "m.checkpoint.json")
+        self.expect_error(2, "--seed 6.*has 5", *resume, "--seed", 6)
+        self.expect_error(2, "--method bam", *resume, "--method", "bam")
+        self.expect_error(2, "excludes|--init", *resume, "--init", "m.fit.json")
+        self.expect_error(2, "absent.json cannot be read", "fit", "m.stan", "d.json", "--resume", "absent.json")
+        self.expect_error(2, "not a checkpoint", "fit", "m.stan", "d.json", "--resume", "m.fit.json")
+        self.write("p.stan", REGRESSION.replace("normal(0, 2)", "normal(0, 3)"))
+        self.expect_error(2, "another program", "fit", "p.stan", "d.json", "--resume", "m.checkpoint.json")
+        text = (self.folder / "m.checkpoint.json").read_text()
+        for old, new, pattern in (('"vinci_version":"', '"vinci_version":"9.', "written by vinci 9."),
+                                  ('"seed":5', '"seed":"x"', "damaged: `seed`"), ('"kind":"', '"kind":"x', "damaged"),
+                                  ('"unconstrained_names":[', '"unconstrained_names":["a",', "7 names for 6")):
+            self.assertIn(old, text)
+            self.write("wrong.json", text.replace(old, new, 1))
+            self.expect_error(2, pattern, "fit", "m.stan", "d.json", "--resume", "wrong.json")
+        for size in range(0, len(text) - 2, 97):
+            self.write("wrong.json", text[:size])
+            self.expect_error(2, "not a checkpoint", "fit", "m.stan", "d.json", "--resume", "wrong.json")
+
+    def test_no_checkpoint_where_none_is_wanted(self):
+        done = self.vinci("fit", "m.stan", "d.json", "--quiet", "--evaluations", 3000, "--checkpoint-every", 0)
+        self.assertIn(done.returncode, (0, 3), done.err)
+        self.assertFalse((self.folder / "m.checkpoint.json").exists())
+
+
+class Calibrate(VinciTest):
+    FOLDER = EXAMPLES / "calibration"
+
+    def test_regression_is_calibrated(self):
+        self.write("m.stan", """data { int N; vector[N] x; }
+transformed data {
+  real alpha_ = normal_rng(0, 1);
+  real beta_ = normal_rng(0, 1);
+  array[N] real y = normal_rng(alpha_ + beta_ * x, 1);
+}
+parameters { real alpha; real beta; }
+model { alpha ~ normal(0, 1); beta ~ normal(0, 1); y ~ normal(alpha + beta * x, 1); }
+generated quantities {
+  vector[2] pars_ = [alpha_, beta_]';
+  array[2] int ranks_ = {alpha > alpha_, beta > beta_};
+}
+""")
+        self.write("d.json", json.dumps({"N": 10, "x": [0.2 * i for i in range(10)]}))
+        done = self.expect(0, "calibrate", "m.stan", "d.json", "--json", "--replicas", 40, "--threads", 2)
+        result = json.loads(done.out)
+        self.assertEqual(result["verdict"], "calibrated")
+        self.assertEqual(result["usable"], 40)
+        self.assertEqual(list(result["parameters"]), ["alpha", "beta"])
+        for row in result["parameters"].values():
+            self.assertEqual(len(row["p"]), 40)
+            self.assertTrue(all(0 <= p <= 1 for p in row["p"]))
+            self.assertEqual(row["finding"], "calibrated")
+        again = self.expect(0, "calibrate", "m.stan", "d.json", "--json", "--replicas", 40, "--threads", 1)
+        same = json.loads(again.out)
+        self.assertEqual(same["parameters"], result["parameters"])  # whatever the number of threads
+        text = self.expect(0, "calibrate", "m.stan", "d.json", "--replicas", 40).out
+        self.assertIn("verdict: calibrated", text)
+        self.assertRegex(text, r"alpha +0\.\d")
+
+    def test_a_wrong_model_is_found(self):
+        # The fit believes the noise half of what it is.
+        self.write("m.stan", """transformed data {
+  real mu_ = normal_rng(0, 1);
+  array[5] real y = normal_rng(rep_vector(mu_, 5), 2);
+}
+parameters { real mu; }
+model { mu ~ normal(0, 1); y ~ normal(mu, 0.5); }
+generated quantities { array[1] int ranks_ = {mu > mu_}; }
+""")
+        done = self.expect(3, "calibrate", "m.stan", "--json", "--replicas", 60)
+        result = json.loads(done.out)
+        self.assertEqual(result["verdict"], "not calibrated")
+        self.assertEqual(result["parameters"]["pars_[1]"]["finding"], "q is too narrow")
+
+    def test_examples(self):
+        data = self.FOLDER / "eight_schools.json"
+        good = self.expect(0, "calibrate", self.FOLDER / "eight_schools_noncentered.stan", data, "--json", "--replicas", 60)
+        self.assertEqual(json.loads(good.out)["verdict"], "calibrated")
+        bad = self.expect(3, "calibrate", self.FOLDER / "eight_schools_centered.stan", data, "--json", "--replicas", 60,
+                          "--family", "mean-field")
+        result = json.loads(bad.out)
+        self.assertEqual(result["verdict"], "not calibrated")
+        self.assertNotEqual(result["parameters"]["tau"]["finding"], "calibrated")
+
+    def test_what_cannot_be_calibrated(self):
+        self.write("m.stan", NORMAL)
+        self.write("d.json", NORMAL_DATA)
+        self.expect_error(2, "`ranks_`", "calibrate", "m.stan", "d.json")
+        self.expect_error(2, "replicas is 1", "calibrate", "m.stan", "d.json", "--replicas", 1)
+        self.expect_error(2, "data-missing", "calibrate", "m.stan")
+        self.write("r.stan", "parameters { real x; } model { x ~ std_normal(); } generated quantities { real ranks_ = x; }")
+        done = self.expect(3, "calibrate", "r.stan", "--replicas", 3)
+        self.assertIn("must be 1 where", done.out)
+        self.assertIn("verdict: unknown", done.out)
 
 
 def number(x):
@@ -802,6 +1020,30 @@ generated quantities {
             self.assertTrue(all(abs(row[at] - 2 * row[of]) < 1e-9 * row[of] for row in rows))
         else:
             self.assertEqual(record["verdict"], "bad")
+
+    def test_killed_fit_goes_on_from_its_checkpoint(self):
+        self.write("m.stan", self.PROGRAM)
+        count = 150
+        self.write("d.json", json.dumps({"N": count, "x": [0.01 * i for i in range(count)],
+                                         "y": [math.sin(0.1 * i * i) for i in range(count)]}))
+        process = subprocess.Popen([VINCI, "fit", "m.stan", "d.json", "--quiet", "--budget", "100000", "--evaluations",
+                                    "1000000000", "--checkpoint-every", "0.2"], cwd=self.folder)
+        checkpoint = self.folder / "m.checkpoint.json"
+        deadline = time.monotonic() + SECONDS
+        while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertIsNone(process.poll(), "ended before there was a checkpoint")
+        process.kill()
+        process.wait()
+        state = json.loads(checkpoint.read_text())  # whole, whenever the end came
+        self.assertEqual(len(state["approximation"]["mean"]), 152)
+        self.assertEqual(len(state["approximation"]["factor"]), 152 * 153 // 2)
+        done = self.vinci("fit", "m.stan", "d.json", "--json", "--resume", "m.checkpoint.json", "--budget", "2")
+        self.assertIn(done.returncode, (0, 3), done.err)
+        record = json.loads(done.out)
+        self.assertEqual(record["earlier_evaluations"], state["evaluations"])
+        later = json.loads(checkpoint.read_text())
+        self.assertGreater(later["evaluations"], state["evaluations"])
 
     def test_interrupt_at_once(self):
         process = self.start()
