@@ -83,6 +83,16 @@ void judge_tail(const Evidence& e, Judge& judge) {
                                      e.khat));
     return;
   }
+  if (e.chains_certify) {
+    judge.lower_to(Grade::kUsable,
+                   fmt::format("k-hat is {:.2f}, above {:.2f}: draws are not those of the joint "
+                               "posterior; but {} short Hamiltonian chains from them bound the "
+                               "errors of single means by {:.2f} and of log deviations by {:.2f}.",
+                               e.khat, e.khat_threshold, e.num_chains, e.chains_mean_error,
+                               e.chains_log_sd_error));
+    judge.suggest("Do not use joint quantities, such as the log evidence.");
+    return;
+  }
   judge.lower_to(Grade::kBad,
                  fmt::format("k-hat is {:.2f}, above {:.2f}: the posterior has mass that the "
                              "approximation does not cover.",
@@ -222,7 +232,7 @@ Verdict judge(const Evidence& e) {
   }
   judge_optimisation(e, judge);
   judge_starts(e, judge);
-  if (!e.sampled && e.dim > 100 && e.ess < 0.01 * static_cast<double>(e.num_judged)) {
+  if (!e.sampled && !e.chains_certify && e.dim > 100 && e.ess < 0.01 * static_cast<double>(e.num_judged)) {
     judge.lower_to(Grade::kBad, fmt::format("{} draws have an effective sample size of {:.0f}.",
                                             e.num_judged, e.ess));
   }

@@ -39,6 +39,13 @@ struct Evidence {
   Estimate elbo;
   bool reweighted = false;  // the draws handed out are importance-resampled
   bool adapted = false;     // q was fitted to importance-weighted draws: its k-hat is optimistic
+  /// Short Hamiltonian chains from draws of q, run where k-hat is too large: bounds on the errors of
+  /// all marginal means (in deviations) and log deviations, and whether these are small enough.
+  bool chains_ran = false;
+  bool chains_certify = false;
+  double chains_mean_error = std::numeric_limits<double>::quiet_NaN();
+  double chains_log_sd_error = std::numeric_limits<double>::quiet_NaN();
+  std::ptrdiff_t num_chains = 0;
   /// The draws come from sequential Monte Carlo that started from q; its populations are what they
   /// are judged by, k-hat of q is not.
   bool sampled = false;
@@ -67,7 +74,8 @@ struct Verdict {
 };
 
 /// good: k-hat <= 0.5 and nothing speaks against it: means, deviations and tails may be used.
-/// usable: k-hat up to min(0.7, 1 - 1/log10 S): means and deviations may be used, tails with care.
+/// usable: k-hat up to min(0.7, 1 - 1/log10 S), or short chains that find the marginals right, or
+/// agreeing populations of particles: means and deviations may be used, tails with care.
 /// bad: the draws are not draws of the posterior, or nothing shows that they are. Regardless of
 /// k-hat: no finite density, more than 1 % draws of zero density (half, where weights take care of them), another optimum of more than 1e-3
 /// of the mass, an optimisation that was cut off far from its optimum, D > 100 with effective

@@ -11,6 +11,7 @@
 
 #include "infer/checkpoint.h"
 #include "infer/dense.h"
+#include "infer/family/defended.h"
 #include "infer/family/full_rank_normal.h"
 #include "infer/family/mean_field_normal.h"
 #include "infer/family/mixture.h"
@@ -31,6 +32,7 @@
 #include "infer/method/mean_field_adam.h"
 #include "infer/method/patched_batch_and_match.h"
 #include "infer/method/pathfinder.h"
+#include "infer/method/short_chains.h"
 #include "infer/method/smc.h"
 #include "infer/method/sparse_newton.h"
 #include "infer/method/sqrt_natural_gradient.h"
@@ -94,6 +96,14 @@ constexpr Index kMaxColours = 60;
 
 // Importance weights will do up to here, with room for the error of k-hat itself.
 constexpr double kReliableKhat = 0.65;
+constexpr double kGoodKhat = 0.5;
+// Errors of marginals, in deviations and in logarithms of deviations, that short chains must rule
+// out.
+constexpr double kCertifiedError = 0.25;
+
+constexpr Index kMaxWarpedDim = 300;
+// The networks of a flow learn some hundreds of numbers for each coordinate.
+constexpr Index kMaxFlowDim = 60;
 
 // The mixture learns D^2/2 numbers a component from a few thousand effective draws.
 constexpr Index kMaxMixtureDim = 40;
@@ -513,7 +523,7 @@ class Fit {
   /// Richer families, cheapest first, until k-hat is good. Each is kept only if k-hat falls by
   /// 0.05.
   void escalate(Candidate& candidate, Judgement& j) {
-    constexpr double kGoodKhat = 0.5, kWorthwhile = 0.05;
+    constexpr double kWorthwhile = 0.05;
     const auto consider = [&](const FamilyPtr& q, uint32_t stream, const char* name) {
       Judgement next = judge(*q, stream);
       stage(name, next.elbo.value);
@@ -525,12 +535,60 @@ class Fit {
     if (j.khat() <= kGoodKhat || objective_.should_stop()) return;
     recentre(candidate, j);
     if (j.khat() <= kGoodKhat || objective_.should_stop()) return;
+    const bool one_mode = candidate.normals.size() == 1;
+    if (one_mode && dim() <= kMaxWarpedDim) warp(candidate, j);
+    if (j.khat() <= kGoodKhat || objective_.should_stop()) return;
     consider(widen(candidate.normals, candidate.weights), stream::kSecondJudge, "wider tails");
-    // A mixture costs more than all before it and is never more than usable: not where importance
-    // weights will do.
+    // What follows costs more than all before it: not where importance weights will do.
+    if (j.khat() <= kReliableKhat || objective_.should_stop()) return;
+    if (one_mode && dim() <= kMaxFlowDim) flow(candidate, j);
+    // A mixture fitted to weighted draws is never more than usable.
     if (j.khat() <= kReliableKhat || objective_.should_stop()) return;
     if (dim() <= kMaxMixtureDim) adapt(candidate, j, consider);
     if (j.khat() > kReliableKhat && worth_sampling(j)) sample(candidate, j);
+  }
+
+  /// Skew and tails for each whitened coordinate.
+  void warp(Candidate& candidate, Judgement& j) {
+    SinhArcsinhOptions o;
+    o.gap_tolerance = gap_tolerance_;
+    const SinhArcsinhResult r =
+        fit_sinh_arcsinh(objective_, candidate.normals.front(), o, key(stream::kWarp));
+    const auto q = std::make_shared<SinhArcsinhNormal>(r.q);
+    Judgement next = judge(*q, stream::kWarp + 1);
+    stage("sinh-arcsinh", next.elbo.value);
+    note_bound(next.elbo);
+    if (!is_better(next, j)) return;
+    candidate.q = q;
+    candidate.gap = std::max(0.0, r.gap - 2 * r.gap_error);
+    candidate.converged = candidate.gap <= gap_tolerance_;
+    j = std::move(next);
+  }
+
+  /// A real-NVP flow around the normal, then the same with wider tails.
+  void flow(Candidate& candidate, Judgement& j) {
+    const FullRankNormal& normal = candidate.normals.front();
+    const Budget budget{static_cast<int64_t>(0.5 * objective_.evaluations_left()),
+                        0.5 * objective_.seconds_left()};
+    const FlowViResult r =
+        escalate_flow(objective_, normal, budget, key(stream::kFlow), &pool_);
+    stage("real-NVP flow", r.elbo);
+    if (!r.q) return;
+    const auto keep = [&](const FamilyPtr& q, uint32_t stream, const char* name) {
+      Judgement next = judge(*q, stream);
+      stage(name, next.elbo.value);
+      note_bound(next.elbo);
+      if (!is_better(next, j)) return;
+      candidate.q = q;
+      candidate.gap = std::numeric_limits<double>::quiet_NaN();
+      candidate.converged = true;
+      j = std::move(next);
+    };
+    keep(r.q, stream::kFlow + 2, "judge (flow)");
+    if (j.khat() <= kGoodKhat || objective_.should_stop()) return;
+    constexpr double kShare = 0.05;
+    keep(std::make_shared<Defended>(r.q, widen({normal}, {1}), kShare), stream::kDefendedJudge,
+         "judge (flow with wider tails)");
   }
 
   /// A normal in coordinates with a learned centring. From where it is kept on, all that follows is
@@ -640,12 +698,34 @@ class Fit {
     if (r.trustworthy()) sampled_ = std::move(r);
   }
 
+  /// Where k-hat, a judge of all coordinates at once, says no: do the marginals hold all the same?
+  void certify(const Candidate& candidate, const Judgement& j) {
+    if (j.psis.weights.empty() || objective_.should_stop()) return;
+    ShortChainsOptions o;
+    o.num_chains = 512;
+    o.num_trajectories = 24;
+    const double evaluations = static_cast<double>(
+        o.num_chains * (o.num_adapt + o.num_trajectories) * o.num_leapfrog);
+    const double each =
+        objective_.elapsed_seconds() / static_cast<double>(objective_.evaluations());
+    if (objective_.evaluations_left() < evaluations ||
+        objective_.seconds_left() < each * evaluations) {
+      return;
+    }
+    if (candidate.normals.size() == 1) o.factor = candidate.normals.front().factor();
+    chains_ = short_chains(objective_, j.points, o, key(stream::kChains));
+    stage("short chains", std::numeric_limits<double>::quiet_NaN());
+  }
+
   void judge_and_hand_out(Candidate& candidate) {
     Judgement j = judge(*candidate.q, stream::kJudge);
     stage("judge", j.elbo.value);
     note_bound(j.elbo);
     const bool may_escalate = options_.escalate && options_.method == Method::kAuto;
     if (may_escalate && !candidate.normals.empty()) escalate(candidate, j);
+    if (may_escalate && sampled_.count == 0 && !(j.khat() <= j.psis.threshold)) {
+      certify(candidate, j);
+    }
     to_original(candidate, j);
     result_.approximation = candidate.q;
     result_.family = candidate.q->describe();
@@ -659,7 +739,8 @@ class Fit {
     if (j.psis.weights.empty()) return;
     // Weights with k-hat up to 1 have a mean: reweighted draws are nearer to the posterior than q
     // is, even where they are not near enough to be called reliable.
-    result_.resampled = options_.resample && !j.psis.constant && j.khat() < 1 && j.psis.ess > 50;
+    result_.resampled = options_.resample && !j.psis.constant && j.khat() < 1 && j.psis.ess > 50 &&
+                        !chains_.certifies(kCertifiedError, kCertifiedError);
     std::vector<Index> chosen;
     if (result_.resampled) {
       numeric::RandomStream random(options_.seed, stream::kResample);
@@ -723,6 +804,13 @@ class Fit {
     e.other_modes = candidate.other_modes;
     e.num_modes_covered = candidate.modes_covered;
     e.adapted = candidate.adapted;
+    e.chains_ran = chains_.ran;
+    e.chains_certify = chains_.certifies(kCertifiedError, kCertifiedError);
+    // A drift is the share of the error that the chains have forgotten.
+    const double moved = 1 - std::max(0.0, chains_.slowest);
+    e.chains_mean_error = chains_.mean_at_most / moved;
+    e.chains_log_sd_error = chains_.log_sd_at_most / moved;
+    e.num_chains = chains_.num_chains;
     e.sampled = result_.sampled;
     e.populations_agree = sampled_.count > 0 && sampled_.trustworthy();
     e.population_rhat = sampled_.rhat;
@@ -764,6 +852,7 @@ class Fit {
   PathfinderResult starts_;
   FitResult result_;
   SmcResult sampled_;  // count > 0: these are the draws
+  ShortChainsResult chains_;
   Index num_nonfinite_draws_ = 0;
   int64_t staged_evaluations_ = 0;
   double staged_seconds_ = 0;

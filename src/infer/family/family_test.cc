@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "infer/dense.h"
+#include "infer/family/defended.h"
 #include "infer/family/full_rank_normal.h"
 #include "infer/family/low_rank_normal.h"
 #include "infer/family/mean_field_normal.h"
@@ -39,6 +40,8 @@ std::vector<FamilyPtr> families() {
   all.push_back(std::make_shared<SinhArcsinhNormal>(
       FullRankNormal({1, 2, 3}, {2, 0, 0, 0.5, 1, 0, -1, 0.3, 0.7}),
       std::vector<double>{0.5, 0, -0.8}, std::vector<double>{0.8, 1, 1.5}));
+  all.push_back(std::make_shared<Defended>(
+      all.back(), std::make_shared<FullRankNormal>(Index{3}, 3), 0.3));
   return all;
 }
 
