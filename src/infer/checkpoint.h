@@ -17,7 +17,7 @@ struct Checkpoint {
   std::string stage;    // the one that is running, or has just ended
   Index iteration = 0;  // steps of that stage behind q; 0: where it does not count them
   FamilyPtr q;
-  /// Estimated in passing, two standard errors taken off where it is of few draws: a lucky
+  /// Estimated in passing, three standard errors taken off where it is of few draws: a lucky
   /// estimate must not keep better approximations out.
   double elbo = std::numeric_limits<double>::quiet_NaN();
   int64_t evaluations = 0;

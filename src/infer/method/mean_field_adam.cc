@@ -77,7 +77,7 @@ MeanFieldAdamResult mean_field_adam(Objective& objective, const MeanFieldNormal&
       const Vector s = log_sd.array().exp();
       options.checkpoints->offer({"mean field", t + 1,
                                   std::make_shared<MeanFieldNormal>(to_std(mean), to_std(s)),
-                                  window_mean - 2 * error});
+                                  window_mean - 3 * error});
     }
     const bool rising = window_mean - previous > 2 * std::hypot(error, previous_error);
     previous = window_mean;

@@ -190,10 +190,11 @@ NaturalGradientResult sqrt_natural_gradient(Objective& objective, const FullRank
                 (1 + options.step_decay * static_cast<double>(t + options.first_iteration)));
     average.add(ascent.mean(), ascent.factor());
     result.iterations = t + 1;
-    if (options.checkpoints != nullptr && options.checkpoints->due()) {
+    if (options.checkpoints != nullptr && elbo.count() >= std::max<Index>(8, window / 2) &&
+        options.checkpoints->due()) {
       options.checkpoints->offer({"natural gradient", t + 1,
                                   std::make_shared<FullRankNormal>(average.normal()),
-                                  elbo.mean() - 2 * elbo.error()});
+                                  elbo.mean() - 3 * elbo.error()});
     }
     if (gap.count() < std::max(window, t / 2)) continue;
     result.gap = gap.mean();
