@@ -243,6 +243,7 @@ void mark_points(const model::Model& model, const infer::FitOptions& options,
       if (!point) continue;
       record.parameters[row].is_point = true;
       record.parameters[row].khat = draws::ParameterSummary::kUnknown;
+      record.parameters[row].sd = 0;  // exactly, whatever a sum of equal draws rounds to
     }
   }
 }

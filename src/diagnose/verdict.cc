@@ -206,6 +206,16 @@ Verdict judge(const Evidence& e) {
         "Check the model's constraints and data, or give an initial point inside the support.");
     return judge.take();
   }
+  if (e.improper) {
+    const std::string where = e.improper_coordinate >= 0
+                                  ? fmt::format("unconstrained coordinate {}",
+                                                e.improper_coordinate + 1)
+                                  : "a combination of coordinates";
+    judge.lower_to(Grade::kBad,
+                   fmt::format("The density does not fall off along {}: the posterior is improper.",
+                               where));
+    judge.suggest("Give every parameter a proper prior.");
+  }
   judge_tail(e, judge);
   const double share = static_cast<double>(e.num_nonfinite) / static_cast<double>(e.num_judged);
   if (share > kNonfiniteShare && share < kMostlyOutside && e.reweighted) {

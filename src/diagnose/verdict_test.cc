@@ -69,6 +69,7 @@ TEST(Verdict, EveryReasonLowersTheGrade) {
          e.khat = 0.8, e.chains_ran = e.chains_certify = true, e.other_modes = {-0.5};
        },
        Grade::kBad},
+      {"improper", [](Evidence& e) { e.improper = true; }, Grade::kBad},
       {"particles that agree",
        [](Evidence& e) { e.khat = 0.9, e.sampled = e.populations_agree = true; }, Grade::kUsable},
       {"particles that disagree",

@@ -39,6 +39,7 @@
 #include "infer/objective.h"
 #include "infer/parallel_log_density.h"
 #include "infer/random_streams.h"
+#include "infer/tail_probe.h"
 #include "numeric/random/random_stream.h"
 #include "vinci/error.h"
 
@@ -723,7 +724,12 @@ class Fit {
     note_bound(j.elbo);
     const bool may_escalate = options_.escalate && options_.method == Method::kAuto;
     if (may_escalate && !candidate.normals.empty()) escalate(candidate, j);
-    if (may_escalate && sampled_.count == 0 && !(j.khat() <= j.psis.threshold)) {
+    // In all dimensions of the full-rank families; beyond them it would cost more than the fit.
+    if (dim() <= options_.max_full_rank_dim && options_.points.empty()) {
+      tails_ = probe_tails(objective_, j.points);
+      stage("tails", std::numeric_limits<double>::quiet_NaN());
+    }
+    if (may_escalate && !tails_.improper && sampled_.count == 0 && !(j.khat() <= j.psis.threshold)) {
       certify(candidate, j);
     }
     to_original(candidate, j);
@@ -804,6 +810,8 @@ class Fit {
     e.other_modes = candidate.other_modes;
     e.num_modes_covered = candidate.modes_covered;
     e.adapted = candidate.adapted;
+    e.improper = tails_.improper;
+    e.improper_coordinate = tails_.coordinate;
     e.chains_ran = chains_.ran;
     e.chains_certify = chains_.certifies(kCertifiedError, kCertifiedError);
     // A drift is the share of the error that the chains have forgotten.
@@ -853,6 +861,7 @@ class Fit {
   FitResult result_;
   SmcResult sampled_;  // count > 0: these are the draws
   ShortChainsResult chains_;
+  TailProbe tails_;
   Index num_nonfinite_draws_ = 0;
   int64_t staged_evaluations_ = 0;
   double staged_seconds_ = 0;
