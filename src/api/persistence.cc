@@ -9,11 +9,11 @@
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <unordered_map>
 #include <utility>
 
 #include "draws/atomic_file.h"
+#include "draws/draws.h"
 #include "infer/family/full_rank_normal.h"
 #include "infer/family/mean_field_normal.h"
 #include "infer/family/normal_of.h"
@@ -59,6 +59,22 @@ void add_value(Hash& hash, const data::DataValue& value) {
   for (const data::DataValue& part : value.members) add_value(hash, part);
 }
 
+/// Discarded where the text is not JSON, or nested deeper than anything that vinci writes: handling
+/// a value takes stack in proportion to its depth.
+template <class Input>
+Json parse(Input&& input) {
+  constexpr int kMaxDepth = 16;
+  bool too_deep = false;
+  Json json = Json::parse(
+      std::forward<Input>(input),
+      [&](int depth, Json::parse_event_t, Json&) {
+        too_deep = too_deep || depth > kMaxDepth;
+        return depth <= kMaxDepth;
+      },
+      false);
+  return too_deep ? Json(Json::value_t::discarded) : json;
+}
+
 /// A member of the right type, or a rejection that names it.
 template <class T>
 T take(const Json& json, const char* name, const std::string& path) {
@@ -71,6 +87,14 @@ T take(const Json& json, const char* name, const std::string& path) {
 }
 
 }  // namespace
+
+std::vector<std::string> coordinate_names(const model::Model& model) {
+  std::vector<std::string> names;
+  for (const std::string& name : model.unconstrained_names()) {
+    names.push_back(draws::bracket_name(name));
+  }
+  return names;
+}
 
 std::string fingerprint(const source::SourceMap& sources) {
   Hash hash;
@@ -118,11 +142,8 @@ void write_checkpoint(const std::string& path, const SavedFit& fit) {
 
 SavedFit read_checkpoint(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::stringstream buffer;
-  if (!file || !(buffer << file.rdbuf())) {
-    reject(fmt::format("The checkpoint {} cannot be read.", path));
-  }
-  const Json json = Json::parse(buffer.str(), nullptr, false);
+  if (!file) reject(fmt::format("The checkpoint {} cannot be read.", path));
+  const Json json = parse(file);
   if (!json.is_object() || !json.contains("vinci_checkpoint")) {
     reject(fmt::format("The file {} is not a checkpoint of vinci fit.", path));
   }
@@ -163,7 +184,7 @@ std::optional<WarmStart> start_from_record(std::string_view text,
                                            Index max_dense_dim, uint64_t seed) {
   // Initial values have no such key; a whole parse of them is not worth the while.
   if (text.find("\"vinci_version\"") == std::string_view::npos) return std::nullopt;
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = parse(text);
   if (!json.is_object() || !json.contains("vinci_version")) return std::nullopt;
   if (!json.contains("approximation") || !json["approximation"].is_object() ||
       !json.contains("unconstrained_names") || !json["unconstrained_names"].is_array()) {

@@ -10,9 +10,13 @@
 
 #include "data/data_table.h"
 #include "infer/checkpoint.h"
+#include "model/model.h"
 #include "source/source_file.h"
 
 namespace vinci::api {
+
+/// The unconstrained coordinates as records and checkpoints name them: `theta[3]`.
+std::vector<std::string> coordinate_names(const model::Model& model);
 
 /// A number of 64 bits, as 16 hexadecimal digits, that changes with the text of any file of
 /// `sources` (a program with its includes), or with any name, size or value of the table.

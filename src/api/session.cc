@@ -7,6 +7,7 @@
 #include <cmath>
 #include <ctime>
 
+#include "api/persistence.h"
 #include "data/csv.h"
 #include "data/json.h"
 #include "data/npy.h"
@@ -467,7 +468,7 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   if (result.approximation) {
     record.approximation = infer::to_json(*result.approximation, kMaxRecordedDim);
     if (model != nullptr) {
-      record.unconstrained_names = model->unconstrained_names();
+      record.unconstrained_names = coordinate_names(*model);
     } else {
       for (Index i = 1; i <= result.dim; ++i)
         record.unconstrained_names.push_back(fmt::format("x[{}]", i));

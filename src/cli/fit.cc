@@ -71,8 +71,8 @@ void FitCommand::start_from(const model::Model& model, Run& run) {
   const source::FileId file = run.sources.add_from_path(init, source::kMaxDataBytes, run.sink);
   if (!file.valid()) return;
   try {
-    const auto start = api::start_from_record(run.sources[file].text(), model.unconstrained_names(),
-                                              fit.max_full_rank_dim, fit.seed);
+    const auto start = api::start_from_record(
+        run.sources[file].text(), api::coordinate_names(model), fit.max_full_rank_dim, fit.seed);
     if (start) {
       fit.start = start->q;
       fit.init = start->point;
@@ -150,7 +150,7 @@ int FitCommand::run() {
   }
   if (model && !init.empty()) start_from(*model, run);
   if (model) {
-    here.unconstrained_names = model->unconstrained_names();
+    here.unconstrained_names = api::coordinate_names(*model);
     here.data_fingerprint = api::fingerprint(table);
   }
   if (model && resumed) {

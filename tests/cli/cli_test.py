@@ -380,6 +380,8 @@ class Persistence(VinciTest):
             self.assertIn(old, text)
             self.write("wrong.json", text.replace(old, new, 1))
             self.expect_error(2, pattern, "fit", "m.stan", "d.json", "--resume", "wrong.json")
+        self.write("wrong.json", '{"vinci_checkpoint": 1, "approximation": ' + "[" * 100_000 + "]" * 100_000 + "}")
+        self.expect_error(2, "not a checkpoint", "fit", "m.stan", "d.json", "--resume", "wrong.json")
         for size in range(0, len(text) - 2, 97):
             self.write("wrong.json", text[:size])
             self.expect_error(2, "not a checkpoint", "fit", "m.stan", "d.json", "--resume", "wrong.json")
