@@ -128,9 +128,10 @@ double median(std::vector<double> x) {
 int main(int argc, char** argv) {
   const int seeds = argc > 1 ? std::stoi(argv[1]) : 5;
   const Context context;
-  fmt::print("Gap to the best ELBO of a full-rank normal in nats, median [worst] of {} seeds, common "
-             "random numbers ({} draws); last column: k-hat at the largest budget.\n",
-             seeds, kElboDraws);
+  fmt::print(
+      "Gap to the best ELBO of a full-rank normal in nats, median [worst] of {} seeds, common "
+      "random numbers ({} draws); last column: k-hat at the largest budget.\n",
+      seeds, kElboDraws);
   for (const Target& target : targets()) {
     std::map<std::string, std::vector<std::vector<double>>> elbos;  // by method: [budget][seed]
     std::map<std::string, std::vector<double>> khats;

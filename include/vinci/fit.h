@@ -20,9 +20,9 @@ struct FitOptions {
   int threads = 0;         ///< 0: as many as the machine has
   std::int64_t draws = 1000;
   std::string method =
-      "auto";  ///< auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, advi, laplace,
-               ///< semi-implicit, kernel-semi-implicit
-  std::string family = "auto";    ///< auto, mean-field, full-rank
+      "auto";  ///< auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, dadvi,
+               ///< raabbvi, advi, laplace, semi-implicit, kernel-semi-implicit
+  std::string family = "auto";  ///< auto, mean-field, full-rank, sparse, sinh-arcsinh, flow, spline
   std::vector<double> init = {};  ///< unconstrained point of the first path; empty: at random
   double budget_seconds = 60;     ///< after which the best so far is returned
   std::int64_t budget_evaluations = 20'000'000;

@@ -264,7 +264,8 @@ void add_fit(CLI::App& app, int& status) {
   add_program_options(*fit, command->program);
   add_data_options(*fit, command->data);
   fit->add_option("--method", command->method,
-                  "auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, advi, laplace, "
+                  "auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, dadvi, raabbvi, "
+                  "advi, laplace, "
                   "semi-implicit, kernel-semi-implicit")
       ->capture_default_str();
   fit->add_option("--family", command->family,

@@ -44,11 +44,12 @@ constexpr std::string_view kRicherFamily = "Try a richer family, or a larger bud
 
 void judge_populations(const Evidence& e, Judge& judge) {
   if (e.populations_agree) {
-    judge.lower_to(Grade::kUsable,
-                   fmt::format("No approximation covers the posterior (k-hat {:.2f}); the draws come "
-                               "from sequential Monte Carlo, whose independent populations agree "
-                               "(R-hat {:.3f}).",
-                               e.khat, e.population_rhat));
+    judge.lower_to(
+        Grade::kUsable,
+        fmt::format("No approximation covers the posterior (k-hat {:.2f}); the draws come "
+                    "from sequential Monte Carlo, whose independent populations agree "
+                    "(R-hat {:.3f}).",
+                    e.khat, e.population_rhat));
     return;
   }
   judge.lower_to(Grade::kBad,
@@ -207,13 +208,13 @@ Verdict judge(const Evidence& e) {
     return judge.take();
   }
   if (e.improper) {
-    const std::string where = e.improper_coordinate >= 0
-                                  ? fmt::format("unconstrained coordinate {}",
-                                                e.improper_coordinate + 1)
-                                  : "a combination of coordinates";
-    judge.lower_to(Grade::kBad,
-                   fmt::format("The density does not fall off along {}: the posterior is improper.",
-                               where));
+    const std::string where =
+        e.improper_coordinate >= 0
+            ? fmt::format("unconstrained coordinate {}", e.improper_coordinate + 1)
+            : "a combination of coordinates";
+    judge.lower_to(
+        Grade::kBad,
+        fmt::format("The density does not fall off along {}: the posterior is improper.", where));
     judge.suggest("Give every parameter a proper prior.");
   }
   judge_tail(e, judge);
@@ -242,7 +243,8 @@ Verdict judge(const Evidence& e) {
   }
   judge_optimisation(e, judge);
   judge_starts(e, judge);
-  if (!e.sampled && !e.chains_certify && e.dim > 100 && e.ess < 0.01 * static_cast<double>(e.num_judged)) {
+  if (!e.sampled && !e.chains_certify && e.dim > 100 &&
+      e.ess < 0.01 * static_cast<double>(e.num_judged)) {
     judge.lower_to(Grade::kBad, fmt::format("{} draws have an effective sample size of {:.0f}.",
                                             e.num_judged, e.ess));
   }

@@ -42,8 +42,8 @@ struct Evidence {
   /// The density does not fall off along a coordinate (from 0; -1: along some other axis).
   bool improper = false;
   std::ptrdiff_t improper_coordinate = -1;
-  /// Short Hamiltonian chains from draws of q, run where k-hat is too large: bounds on the errors of
-  /// all marginal means (in deviations) and log deviations, and whether these are small enough.
+  /// Short Hamiltonian chains from draws of q, run where k-hat is too large: bounds on the errors
+  /// of all marginal means (in deviations) and log deviations, and whether these are small enough.
   bool chains_ran = false;
   bool chains_certify = false;
   double chains_mean_error = std::numeric_limits<double>::quiet_NaN();
@@ -80,10 +80,10 @@ struct Verdict {
 /// usable: k-hat up to min(0.7, 1 - 1/log10 S), or short chains that find the marginals right, or
 /// agreeing populations of particles: means and deviations may be used, tails with care.
 /// bad: the draws are not draws of the posterior, or nothing shows that they are. Regardless of
-/// k-hat: no finite density, a density that does not fall off, more than 1 % draws of zero density (half, where weights take care of them), another optimum of more than 1e-3
-/// of the mass, an optimisation that was cut off far from its optimum, D > 100 with effective
-/// sample share below 1 %. [thresholds of k-hat: Vehtari et al. 2024, JMLR 25(72), sec. 3.2.4; Yao
-/// et al. 2018, sec. 3]
+/// k-hat: no finite density, a density that does not fall off, more than 1 % draws of zero density
+/// (half, where weights take care of them), another optimum of more than 1e-3 of the mass, an
+/// optimisation that was cut off far from its optimum, D > 100 with effective sample share below 1
+/// %. [thresholds of k-hat: Vehtari et al. 2024, JMLR 25(72), sec. 3.2.4; Yao et al. 2018, sec. 3]
 Verdict judge(const Evidence& evidence);
 
 }  // namespace vinci::diagnose

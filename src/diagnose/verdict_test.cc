@@ -62,8 +62,8 @@ TEST(Verdict, EveryReasonLowersTheGrade) {
        [](Evidence& e) { e.num_nonfinite = 2400, e.reweighted = true; }, Grade::kBad},
       {"khat 0.8, chains find the marginals right",
        [](Evidence& e) { e.khat = 0.8, e.chains_ran = e.chains_certify = true; }, Grade::kUsable},
-      {"khat 0.8, chains do not",
-       [](Evidence& e) { e.khat = 0.8, e.chains_ran = true; }, Grade::kBad},
+      {"khat 0.8, chains do not", [](Evidence& e) { e.khat = 0.8, e.chains_ran = true; },
+       Grade::kBad},
       {"khat 0.8, chains right, second mode",
        [](Evidence& e) {
          e.khat = 0.8, e.chains_ran = e.chains_certify = true, e.other_modes = {-0.5};
@@ -72,8 +72,7 @@ TEST(Verdict, EveryReasonLowersTheGrade) {
       {"improper", [](Evidence& e) { e.improper = true; }, Grade::kBad},
       {"particles that agree",
        [](Evidence& e) { e.khat = 0.9, e.sampled = e.populations_agree = true; }, Grade::kUsable},
-      {"particles that disagree",
-       [](Evidence& e) { e.khat = 0.9, e.sampled = true; }, Grade::kBad},
+      {"particles that disagree", [](Evidence& e) { e.khat = 0.9, e.sampled = true; }, Grade::kBad},
       {"all zero density", [](Evidence& e) { e.num_nonfinite = 4000; }, Grade::kBad},
       {"nothing judged", [](Evidence& e) { e.num_judged = 0; }, Grade::kBad},
       {"no start", [](Evidence& e) { e.num_judged = 0, e.num_failed_starts = 8; }, Grade::kBad},

@@ -13,16 +13,19 @@
 #include "infer/dense.h"
 #include "infer/family/defended.h"
 #include "infer/family/full_rank_normal.h"
+#include "infer/family/full_rank_normal_family.h"
 #include "infer/family/mean_field_normal.h"
+#include "infer/family/mean_field_normal_family.h"
 #include "infer/family/mixture.h"
-#include "infer/family/recentred_family.h"
 #include "infer/family/normal_of.h"
+#include "infer/family/recentred_family.h"
 #include "infer/judgement.h"
 #include "infer/ladder.h"
 #include "infer/method/adaptive_mixture.h"
 #include "infer/method/advi.h"
 #include "infer/method/batch_and_match.h"
 #include "infer/method/centring.h"
+#include "infer/method/deterministic_advi.h"
 #include "infer/method/factorised_ascent.h"
 #include "infer/method/fit_semi_implicit.h"
 #include "infer/method/fit_sinh_arcsinh.h"
@@ -32,6 +35,7 @@
 #include "infer/method/mean_field_adam.h"
 #include "infer/method/patched_batch_and_match.h"
 #include "infer/method/pathfinder.h"
+#include "infer/method/raabbvi.h"
 #include "infer/method/short_chains.h"
 #include "infer/method/smc.h"
 #include "infer/method/sparse_newton.h"
@@ -50,18 +54,20 @@ struct MethodWord {
   Method method;
   std::string_view word;
 };
-constexpr std::array<MethodWord, 11> kMethods = {{{Method::kAuto, "auto"},
-                                                 {Method::kPathfinder, "pathfinder"},
-                                                 {Method::kBatchAndMatch, "bam"},
-                                                 {Method::kPatchedBatchAndMatch, "pbam"},
-                                                 {Method::kGaussianScoreMatching, "gsm"},
-                                                 {Method::kNaturalGradient, "natural-gradient"},
-                                                 {Method::kMeanField, "mean-field"},
-                                                 {Method::kAdvi, "advi"},
-                                                 {Method::kLaplace, "laplace"},
-                                                 {Method::kSemiImplicit, "semi-implicit"},
-                                                 {Method::kKernelSemiImplicit,
-                                                  "kernel-semi-implicit"}}};
+constexpr std::array<MethodWord, 13> kMethods = {
+    {{Method::kAuto, "auto"},
+     {Method::kPathfinder, "pathfinder"},
+     {Method::kBatchAndMatch, "bam"},
+     {Method::kPatchedBatchAndMatch, "pbam"},
+     {Method::kGaussianScoreMatching, "gsm"},
+     {Method::kNaturalGradient, "natural-gradient"},
+     {Method::kMeanField, "mean-field"},
+     {Method::kDeterministicAdvi, "dadvi"},
+     {Method::kRaabbvi, "raabbvi"},
+     {Method::kAdvi, "advi"},
+     {Method::kLaplace, "laplace"},
+     {Method::kSemiImplicit, "semi-implicit"},
+     {Method::kKernelSemiImplicit, "kernel-semi-implicit"}}};
 struct FamilyWord {
   FamilyChoice family;
   std::string_view word;
@@ -175,6 +181,10 @@ class Fit {
         return only_gaussian_score_matching();
       case Method::kMeanField:
         return mean_field();
+      case Method::kDeterministicAdvi:
+        return only_deterministic_advi();
+      case Method::kRaabbvi:
+        return only_raabbvi();
       case Method::kAdvi:
         return only_advi();
       case Method::kLaplace:
@@ -342,8 +352,8 @@ class Fit {
     SparseNewtonOptions o;
     o.gap_tolerance = gap_tolerance_;
     const MeanFieldNormal first = product_to_start();
-    const SparseNewtonResult r = sparse_newton(objective_, plan, first.mean(), first.sd(), o,
-                                               key(stream::kMethod));
+    const SparseNewtonResult r =
+        sparse_newton(objective_, plan, first.mean(), first.sd(), o, key(stream::kMethod));
     stage("sparse Newton", r.elbo);
     if (!r.normal) return {};
     // Where it went astray, the dense methods may not.
@@ -467,6 +477,47 @@ class Fit {
     return judged_by_gap(r.normal, "batch-and-match");
   }
 
+  Candidate only_deterministic_advi() {
+    if (start().best < 0) return {};
+    DeterministicAdviOptions o;
+    if (options_.family == FamilyChoice::kMeanField) o.max_linear_response_dim = 0;
+    const DeterministicAdviResult r =
+        deterministic_advi(objective_, product_to_start(), o, key(stream::kMethod));
+    stage(r.linear_response ? "deterministic ADVI with linear response" : "deterministic ADVI",
+          r.elbo);
+    Candidate c;
+    c.converged = r.converged;
+    if (r.linear_response) {
+      c.q = r.linear_response;
+    } else {
+      c.q = std::make_shared<MeanFieldNormal>(r.mean_field);
+    }
+    return c;
+  }
+
+  Candidate only_raabbvi() {
+    if (start().best < 0) return {};
+    const MeanFieldNormal first = product_to_start();
+    const bool dense = options_.family == FamilyChoice::kFullRank;
+    RaabbviOptions o;
+    std::unique_ptr<ParametricFamily> family;
+    if (dense) {
+      family = std::make_unique<FullRankNormalFamily>(dim());
+      o.stage.start = FullRankNormalFamily::params_of(best_path().approximation->to_full_rank());
+    } else {
+      family = std::make_unique<MeanFieldNormalFamily>(dim());
+      o.stage.start = MeanFieldNormalFamily::params_of(first);
+    }
+    const EstimatorPtr estimator = sticking_the_landing_estimator({.draws = 10});
+    const RaabbviResult r =
+        raabbvi(objective_, *family, *estimator, *rmsprop(0.1), o, key(stream::kMethod));
+    stage(dense ? "RAABBVI (full rank)" : "RAABBVI (mean field)", r.objective.value);
+    Candidate c;
+    c.q = family->at(r.lambda);
+    c.converged = r.converged;
+    return c;
+  }
+
   Candidate only_advi() {
     AdviOptions o;
     o.full_rank = options_.family == FamilyChoice::kFullRank;
@@ -494,8 +545,7 @@ class Fit {
 
   Candidate semi_implicit(bool kernel) {
     if (start().best < 0) return {};
-    const SemiImplicitFit r =
-        fit_semi_implicit(objective_, starts_, kernel, key(stream::kMethod));
+    const SemiImplicitFit r = fit_semi_implicit(objective_, starts_, kernel, key(stream::kMethod));
     stage(kernel ? "kernel semi-implicit" : "semi-implicit", r.bound);
     Candidate c;
     c.q = r.q;
@@ -571,8 +621,7 @@ class Fit {
     const FullRankNormal& normal = candidate.normals.front();
     const Budget budget{static_cast<int64_t>(0.5 * objective_.evaluations_left()),
                         0.5 * objective_.seconds_left()};
-    const FlowViResult r =
-        escalate_flow(objective_, normal, budget, key(stream::kFlow), &pool_);
+    const FlowViResult r = escalate_flow(objective_, normal, budget, key(stream::kFlow), &pool_);
     stage("real-NVP flow", r.elbo);
     if (!r.q) return;
     const auto keep = [&](const FamilyPtr& q, uint32_t stream, const char* name) {
@@ -705,8 +754,8 @@ class Fit {
     ShortChainsOptions o;
     o.num_chains = 512;
     o.num_trajectories = 24;
-    const double evaluations = static_cast<double>(
-        o.num_chains * (o.num_adapt + o.num_trajectories) * o.num_leapfrog);
+    const double evaluations =
+        static_cast<double>(o.num_chains * (o.num_adapt + o.num_trajectories) * o.num_leapfrog);
     const double each =
         objective_.elapsed_seconds() / static_cast<double>(objective_.evaluations());
     if (objective_.evaluations_left() < evaluations ||
@@ -729,7 +778,8 @@ class Fit {
       tails_ = probe_tails(objective_, j.points);
       stage("tails", std::numeric_limits<double>::quiet_NaN());
     }
-    if (may_escalate && !tails_.improper && sampled_.count == 0 && !(j.khat() <= j.psis.threshold)) {
+    if (may_escalate && !tails_.improper && sampled_.count == 0 &&
+        !(j.khat() <= j.psis.threshold)) {
       certify(candidate, j);
     }
     to_original(candidate, j);

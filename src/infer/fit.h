@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "diagnose/verdict.h"
-#include "infer/family/factorised.h"
 #include "infer/checkpoint.h"
+#include "infer/family/factorised.h"
 #include "infer/family/family.h"
 #include "vinci/context.h"
 #include "vinci/log_density.h"
@@ -24,6 +24,8 @@ enum class Method {
   kGaussianScoreMatching,
   kNaturalGradient,
   kMeanField,
+  kDeterministicAdvi,
+  kRaabbvi,
   kAdvi,
   kLaplace,
   kSemiImplicit,
@@ -32,9 +34,9 @@ enum class Method {
 enum class FamilyChoice { kAuto, kMeanField, kFullRank, kSparse, kSinhArcsinh, kFlow, kSpline };
 
 /// The words of the command line: auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field,
-/// advi, laplace, semi-implicit, kernel-semi-implicit; auto, mean-field, full-rank, sparse,
-/// sinh-arcsinh, flow (also: real-nvp), spline. The parsers throw vinci::Error (kUsage) that lists
-/// the words.
+/// dadvi, raabbvi, advi, laplace, semi-implicit, kernel-semi-implicit; auto, mean-field, full-rank,
+/// sparse, sinh-arcsinh, flow (also: real-nvp), spline. The parsers throw vinci::Error (kUsage)
+/// that lists the words.
 std::string_view to_string(Method method);
 std::string_view to_string(FamilyChoice family);
 Method parse_method(std::string_view word);

@@ -110,6 +110,30 @@ TEST(Fit, EightSchoolsCenteredIsNotCalledGoodUnlessItIs) {
   }
 }
 
+// Means of what each method hands out; those whose family holds the target are good by themselves.
+TEST(Fit, MethodsByName) {
+  const PointDensity target = testing::rotated_normal({3, -1}, {2, 1}, 0.4);
+  for (const char* word : {"dadvi", "raabbvi", "gsm", "pbam", "bam", "pathfinder", "laplace"}) {
+    FitOptions o = serial();
+    o.method = parse_method(word);
+    EXPECT_EQ(to_string(o.method), word);
+    const FitResult r = fit(target, o);
+    expect_sound(r);
+    EXPECT_NE(r.verdict.grade, Grade::kBad) << word;
+    EXPECT_NEAR(r.log_evidence.value, 0, 0.1) << word;
+  }
+}
+
+TEST(Fit, ImproperPosteriorIsBad) {
+  const PointDensity flat(2, [](const std::vector<double>& x, std::vector<double>& g) {
+    g[0] = -x[0];
+    return -0.5 * x[0] * x[0];
+  });
+  FitOptions o = serial();
+  o.budget_evaluations = 200'000;
+  EXPECT_EQ(fit(flat, o).verdict.grade, Grade::kBad);
+}
+
 TEST(Fit, LogisticRegressionIsGood) {
   const FitResult r = fit(testing::logistic_regression(8, 100), serial());
   expect_sound(r);

@@ -13,11 +13,11 @@ struct TailProbe {
   Index coordinate = -1;  // along which; -1: along a principal axis of the draws
 };
 
-/// points: [count][D] draws. From their mean, along every coordinate and (up to 100 dimensions) every
-/// principal axis of the draws, both ways, looks at f(r) = log p + log r at 1e4 and 1e6 deviations:
-/// where the density can be integrated along a line, f falls without bound; where it rises or stays
-/// (by less than one nat in a hundredfold), it cannot, or has tails beyond r^-1.2. Costs 8 D (or 4 D)
-/// values.
+/// points: [count][D] draws. From their mean, along every coordinate and (up to 100 dimensions)
+/// every principal axis of the draws, both ways, looks at f(r) = log p + log r at 1e4 and 1e6
+/// deviations: where the density can be integrated along a line, f falls without bound; where it
+/// rises or stays (by less than one nat in a hundredfold), it cannot, or has tails beyond r^-1.2.
+/// Costs 8 D (or 4 D) values.
 TailProbe probe_tails(Objective& objective, std::span<const double> points);
 
 }  // namespace vinci::infer

@@ -27,10 +27,12 @@ TEST(TailProbe, ProperPosteriorsPass) {
   EXPECT_FALSE(probe(testing::eight_schools_centered()).improper);
   EXPECT_FALSE(probe(testing::half_space(2, 0)).improper);
   // Cauchy: the heaviest tail that people use.
-  EXPECT_FALSE(probe({1, [](const std::vector<double>& x, std::vector<double>& g) {
+  EXPECT_FALSE(probe({1,
+                      [](const std::vector<double>& x, std::vector<double>& g) {
                         g[0] = -2 * x[0] / (1 + x[0] * x[0]);
                         return -std::log1p(x[0] * x[0]);
-                      }}).improper);
+                      }})
+                   .improper);
 }
 
 TEST(TailProbe, FlatCoordinatesAndRidgesAreFound) {

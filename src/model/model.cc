@@ -10,9 +10,9 @@
 
 #include "graph/tangent.h"
 #include "lower/library.h"
+#include "lower/transforms.h"
 #include "model/recentred_plan.h"
 #include "model/site_names.h"
-#include "lower/transforms.h"
 #include "numeric/parallel/thread_pool.h"
 
 namespace vinci::model {

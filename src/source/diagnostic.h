@@ -61,9 +61,9 @@ struct Diagnostic {
 };
 
 /// Collects diagnostics in the order of their arrival. Keeps the first `max_errors` errors and as
-/// many warnings; those beyond are counted only. A second one of the same kind at the same place is dropped.
-/// References that it returns stay good until the
-/// next `clear`, except those of dropped diagnostics, which the next report overwrites.
+/// many warnings; those beyond are counted only. A second one of the same kind at the same place is
+/// dropped. References that it returns stay good until the next `clear`, except those of dropped
+/// diagnostics, which the next report overwrites.
 class DiagnosticSink {
  public:
   explicit DiagnosticSink(int max_errors = 20) : max_errors_(max_errors) {}

@@ -1,4 +1,5 @@
-// q with a share of something wider: importance ratios stay bounded where q's own tails are too light.
+// q with a share of something wider: importance ratios stay bounded where q's own tails are too
+// light.
 #pragma once
 
 #include <memory>

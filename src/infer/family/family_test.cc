@@ -40,8 +40,8 @@ std::vector<FamilyPtr> families() {
   all.push_back(std::make_shared<SinhArcsinhNormal>(
       FullRankNormal({1, 2, 3}, {2, 0, 0, 0.5, 1, 0, -1, 0.3, 0.7}),
       std::vector<double>{0.5, 0, -0.8}, std::vector<double>{0.8, 1, 1.5}));
-  all.push_back(std::make_shared<Defended>(
-      all.back(), std::make_shared<FullRankNormal>(Index{3}, 3), 0.3));
+  all.push_back(
+      std::make_shared<Defended>(all.back(), std::make_shared<FullRankNormal>(Index{3}, 3), 0.3));
   return all;
 }
 

@@ -118,8 +118,8 @@ DeterministicAdviResult deterministic_advi(Objective& objective, const MeanField
     x = optimum.x;
     result.draws = draws;
     result.converged = optimum.converged;
-    result.elbo = -optimum.value + 0.5 * static_cast<double>(dim) *
-                                       (1 + std::log(2 * std::numbers::pi));
+    result.elbo =
+        -optimum.value + 0.5 * static_cast<double>(dim) * (1 + std::log(2 * std::numbers::pi));
     result.worst_error = std::numeric_limits<double>::quiet_NaN();
     result.linear_response = nullptr;
     if (dim > options.max_linear_response_dim || objective.should_stop()) break;
@@ -130,8 +130,8 @@ DeterministicAdviResult deterministic_advi(Objective& objective, const MeanField
     const Eigen::LLT<Matrix> root(0.5 * (covariance + covariance.transpose()));
     if (root.info() != Eigen::Success || !covariance.allFinite()) break;
     const Eigen::Map<const Vector> at(x.data(), 2 * dim);
-    result.linear_response =
-        std::make_shared<FullRankNormal>(to_std(Vector(at.head(dim))), to_std(Matrix(root.matrixL())));
+    result.linear_response = std::make_shared<FullRankNormal>(to_std(Vector(at.head(dim))),
+                                                              to_std(Matrix(root.matrixL())));
     const Matrix moved = inverse.topRows(dim) * function.scatter(x);
     const auto m = static_cast<double>(draws / 2);
     const Vector error = (moved.rowwise().squaredNorm() / (m * (m - 1))).cwiseSqrt();

@@ -13,7 +13,7 @@
 namespace vinci::infer {
 
 struct DeterministicAdviOptions {
-  Index draws = 20;       // fixed noise in antithetic pairs, doubled while the error is too large ...
+  Index draws = 20;  // fixed noise in antithetic pairs, doubled while the error is too large ...
   Index max_draws = 160;  // ... up to this many
   /// Frequentist standard error of a mean, relative to its posterior deviation, that is small
   /// enough.
