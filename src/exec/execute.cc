@@ -21,6 +21,10 @@ constexpr size_t kRowBytes = 1536 * 1024;
 constexpr size_t kRegionBytes = 256 * 1024;
 constexpr int kMinTile = 4;
 constexpr int kMaxTile = 256;
+constexpr int kPlateLanes = 16;
+
+/// Rows of a tile for each element: value and adjoint of every local node, and the stash.
+size_t tile_rows(const Plate& plate) { return 2 * plate.num_instructions + plate.stash_rows; }
 
 }  // namespace
 
@@ -68,18 +72,18 @@ void ExecutionPlan::release(std::unique_ptr<Workspace> workspace) const {
 // -------------------------------------------------------------------------------------------------
 
 RowArg ExecutionPlan::row_arg(const Slot& slot, const Workspace& w) const {
-  const int64_t lanes = w.lanes;
+  const int32_t lanes = w.lanes;
   switch (slot.kind) {
     case Slot::Kind::kConstant:
       return {&slot.constant, nullptr, 0, true};
     case Slot::Kind::kColumn:
       return {columns_.data() + slot.start, nullptr, 1, true};
     case Slot::Kind::kBroadcast:
-      return {w.value.data() + slot.start * lanes, nullptr, 0, false};
+      return {w.value.data() + int64_t{slot.start} * lanes, nullptr, 0, false};
     case Slot::Kind::kContiguous:
-      return {w.value.data() + slot.start * lanes, nullptr, 1, false};
+      return {w.value.data() + int64_t{slot.start} * lanes, nullptr, lanes, false};
     case Slot::Kind::kGather:
-      return {w.value.data(), rows_.data() + slot.start, 1, false};
+      return {w.value.data(), rows_.data() + slot.start, 0, false};
     case Slot::Kind::kLocal:
       break;
   }
@@ -87,14 +91,14 @@ RowArg ExecutionPlan::row_arg(const Slot& slot, const Workspace& w) const {
 }
 
 AdjointArg ExecutionPlan::adjoint_arg(const Slot& slot, const Workspace& w) const {
-  const int64_t lanes = w.lanes;
+  const int32_t lanes = w.lanes;
   switch (slot.kind) {
     case Slot::Kind::kBroadcast:
-      return {w.adjoint.data() + slot.start * lanes, nullptr, 0, true, true};
+      return {w.adjoint.data() + int64_t{slot.start} * lanes, nullptr, 0, true, true};
     case Slot::Kind::kContiguous:
-      return {w.adjoint.data() + slot.start * lanes, nullptr, 1, true, true};
+      return {w.adjoint.data() + int64_t{slot.start} * lanes, nullptr, lanes, true, true};
     case Slot::Kind::kGather:
-      return {w.adjoint.data(), rows_.data() + slot.start, 1, true, true};
+      return {w.adjoint.data(), rows_.data() + slot.start, 0, true, true};
     default:
       return {};
   }
@@ -148,19 +152,19 @@ void ExecutionPlan::bind_arguments(Workspace& w) const {
 namespace {
 
 /// The argument from element `first` on.
-RowArg shifted(RowArg a, int64_t first, int64_t lanes) {
+RowArg shifted(RowArg a, int64_t first) {
   if (a.rows != nullptr) {
     a.rows += first;
   } else {
-    a.base += first * a.step * (a.constant ? 1 : lanes);
+    a.base += first * a.step;
   }
   return a;
 }
-AdjointArg shifted(AdjointArg a, int64_t first, int64_t lanes) {
+AdjointArg shifted(AdjointArg a, int64_t first) {
   if (a.rows != nullptr) {
     a.rows += first;
   } else if (a.wanted) {
-    a.base += first * a.step * lanes;
+    a.base += first * a.step;
   }
   return a;
 }
@@ -209,6 +213,7 @@ void ExecutionPlan::run_global_forward(Workspace& w, bool with_stash) const {
   const int64_t lanes = w.lanes;
   KernelCall call;
   call.chunks = w.lanes / 8;
+  call.row_stride = w.lanes;
   for (const Region& region : regions_) {
     if (steps_[region.first].is_array) {
       const uint32_t index = steps_[region.first].index;
@@ -226,7 +231,7 @@ void ExecutionPlan::run_global_forward(Workspace& w, bool with_stash) const {
         if (first > 0) {
           w.tile_args.resize(static_cast<size_t>(i.arity));
           for (int32_t a = 0; a < i.arity; ++a)
-            w.tile_args[static_cast<size_t>(a)] = shifted(call.in[a], first, lanes);
+            w.tile_args[static_cast<size_t>(a)] = shifted(call.in[a], first);
           call.in = w.tile_args.data();
         }
         call.out = w.value.data() + (i.out_row + first) * lanes;
@@ -244,6 +249,7 @@ void ExecutionPlan::run_global_reverse(Workspace& w) const {
   const int64_t lanes = w.lanes;
   KernelCall call;
   call.chunks = w.lanes / 8;
+  call.row_stride = w.lanes;
   for (size_t r = regions_.size(); r-- > 0;) {
     const Region& region = regions_[r];
     if (steps_[region.first].is_array) {
@@ -264,15 +270,15 @@ void ExecutionPlan::run_global_reverse(Workspace& w) const {
           w.tile_args.resize(static_cast<size_t>(i.arity));
           w.tile_adjoints.resize(static_cast<size_t>(i.arity));
           for (int32_t a = 0; a < i.arity; ++a) {
-            w.tile_args[static_cast<size_t>(a)] = shifted(call.in[a], first, lanes);
-            w.tile_adjoints[static_cast<size_t>(a)] = shifted(call.adjoint[a], first, lanes);
+            w.tile_args[static_cast<size_t>(a)] = shifted(call.in[a], first);
+            w.tile_adjoints[static_cast<size_t>(a)] = shifted(call.adjoint[a], first);
           }
           call.in = w.tile_args.data();
           call.adjoint = w.tile_adjoints.data();
         }
         call.out = w.value.data() + (i.out_row + first) * lanes;
         call.stash = w.stash.data() + (i.stash_row + first * stash_rows(i.op, i.arity)) * lanes;
-        call.out_adjoint = {w.adjoint.data() + (i.out_row + first) * lanes, nullptr, 1, false};
+        call.out_adjoint = {w.adjoint.data() + (i.out_row + first) * lanes, nullptr, w.lanes, false};
         table.reverse[static_cast<int>(i.op)](call);
       }
     }
@@ -283,28 +289,43 @@ void ExecutionPlan::run_global_reverse(Workspace& w) const {
 // ---------------------------------------------------------------------------------------------------
 
 void ExecutionPlan::run_plate(const Plate& plate, Workspace& w, bool with_gradient) const {
-  const KernelTable& table = kernels();
-  const int64_t lanes = w.lanes;
-  const RowArg weight = row_arg(plate.weight, w);
-  KernelCall call;
-  call.chunks = w.lanes / 8;
-  call.sum = w.sums.data() + (plate.is_jacobian ? lanes : 0);
-
   if (plate.num_instructions == 0) {
+    KernelCall call;
+    call.chunks = w.lanes / 8;
+    call.row_stride = w.lanes;
+    call.sum = w.sums.data() + (plate.is_jacobian ? w.lanes : 0);
     call.count = plate.count;
     call.arity = 1;
     call.in = w.row_args.data() + plate.rows_slot;
-    call.out_adjoint = weight;
+    call.out_adjoint = row_arg(plate.weight, w);
     call.adjoint = with_gradient ? w.adjoint_args.data() + plate.rows_slot : nullptr;
-    table.weighted_rows(call);
+    kernels().weighted_rows(call);
     return;
   }
+  // Few lanes at a time, so that a tile has many elements. Its elements are the same whatever the
+  // number of lanes: so is the order of every sum.
+  const bool in_one_tile =
+      tile_rows(plate) * static_cast<size_t>(plate.count) * static_cast<size_t>(w.lanes) <=
+      kTileBytes / sizeof(double);
+  const int width = in_one_tile ? w.lanes : kPlateLanes;
+  for (int first = 0; first < w.lanes; first += width) {
+    run_plate_lanes(plate, first, std::min(width, w.lanes - first), w, with_gradient);
+  }
+}
 
-  // A tile holds, for each element, value and adjoint of every local node, and the stash.
+void ExecutionPlan::run_plate_lanes(const Plate& plate, int first_lane, int lanes, Workspace& w,
+                                    bool with_gradient) const {
+  const KernelTable& table = kernels();
+  KernelCall call;
+  call.chunks = lanes / 8;
+  call.row_stride = w.lanes;
+  call.sum = w.sums.data() + (plate.is_jacobian ? w.lanes : 0) + first_lane;
+  const RowArg weight = row_arg(plate.weight, w);
+
   const uint32_t num_locals = plate.num_instructions;
-  const size_t rows_per_element = 2 * num_locals + plate.stash_rows;
-  const auto fitting = static_cast<int64_t>(
-      kTileBytes / (rows_per_element * static_cast<size_t>(lanes) * sizeof(double)));
+  const size_t rows_per_element = tile_rows(plate);
+  const auto fitting =
+      static_cast<int64_t>(kTileBytes / (rows_per_element * kPlateLanes * sizeof(double)));
   const int64_t tile =
       std::min<int64_t>(std::clamp<int64_t>(fitting, kMinTile, kMaxTile), plate.count);
   w.tile.resize(rows_per_element * static_cast<size_t>(tile * lanes));
@@ -321,12 +342,21 @@ void ExecutionPlan::run_plate(const Plate& plate, Workspace& w, bool with_gradie
   const uint32_t num_slots = root.first_slot + static_cast<uint32_t>(root.arity) - first_slot;
   w.tile_args.resize(num_slots);
   w.tile_adjoints.resize(num_slots);
+  w.moving_slots.clear();
   for (uint32_t s = 0; s < num_slots; ++s) {
     const Slot& slot = slots_[first_slot + s];
-    if (slot.kind != Slot::Kind::kLocal) continue;
-    w.tile_args[s] = {local_value(slot.start), nullptr, 1, false};
-    // A local value has one use: its adjoint is written once, not accumulated.
-    w.tile_adjoints[s] = {local_adjoint(slot.start), nullptr, 1, true, false};
+    if (slot.kind == Slot::Kind::kLocal) {
+      w.tile_args[s] = {local_value(slot.start), nullptr, lanes, false};
+      w.tile_adjoints[s] = {local_adjoint(slot.start), nullptr, lanes, true, slot.accumulate};
+      continue;
+    }
+    w.tile_args[s] = w.row_args[first_slot + s];
+    w.tile_adjoints[s] = w.adjoint_args[first_slot + s];
+    if (!w.tile_args[s].constant) {
+      w.tile_args[s].base += first_lane;
+      w.tile_adjoints[s].base += first_lane;
+    }
+    if (w.tile_args[s].rows != nullptr || w.tile_args[s].step != 0) w.moving_slots.push_back(s);
   }
   const auto set = [&](const Instruction& i) {
     call.arity = i.arity;
@@ -335,36 +365,48 @@ void ExecutionPlan::run_plate(const Plate& plate, Workspace& w, bool with_gradie
     call.out = local_value(i.out_row);
     call.stash = with_gradient ? stash + i.stash_row * tile * lanes : nullptr;
   };
+  const auto add_rows = [&](uint32_t local, const RowArg& row_weight, bool with_adjoint) {
+    const RowArg value{local_value(local), nullptr, lanes, false};
+    const AdjointArg adjoint{local_adjoint(local), nullptr, lanes, true, true};
+    KernelCall add = call;
+    add.in = &value;
+    add.arity = 1;
+    add.out_adjoint = row_weight;
+    add.adjoint = with_adjoint ? &adjoint : nullptr;
+    table.weighted_rows(add);
+  };
 
   for (int64_t first = 0; first < plate.count; first += tile) {
     call.count = static_cast<int32_t>(std::min(tile, plate.count - first));
-    for (uint32_t s = 0; s < num_slots; ++s) {
-      if (slots_[first_slot + s].kind == Slot::Kind::kLocal) continue;
-      w.tile_args[s] = shifted(w.row_args[first_slot + s], first, lanes);
-      w.tile_adjoints[s] = shifted(w.adjoint_args[first_slot + s], first, lanes);
+    if (first > 0) {
+      for (uint32_t s : w.moving_slots) {
+        w.tile_args[s] = shifted(w.tile_args[s], tile);
+        w.tile_adjoints[s] = shifted(w.tile_adjoints[s], tile);
+      }
     }
     for (uint32_t k = 0; k + 1 < num_locals; ++k) {
       set(instructions[k]);
       table.forward[static_cast<int>(instructions[k].op)](call);
     }
     set(root);
-    call.out_adjoint = shifted(weight, first, lanes);
+    call.out_adjoint = shifted(weight, first);
     if (table.term[static_cast<int>(root.op)] != nullptr) {
       table.term[static_cast<int>(root.op)](call);
     } else {
       table.forward[static_cast<int>(root.op)](call);
-      const RowArg out{local_value(root.out_row), nullptr, 1, false};
-      KernelCall add = call;
-      add.in = &out;
-      add.arity = 1;
-      add.adjoint = nullptr;
-      table.weighted_rows(add);
+      add_rows(root.out_row, call.out_adjoint, false);
       if (with_gradient) table.reverse[static_cast<int>(root.op)](call);
     }
-    if (!with_gradient) continue;
+    uint32_t side = 0;
     for (uint32_t k = num_locals - 1; k-- > 0;) {
+      if (side < plate.num_side_terms && side_terms_[plate.first_side_term + side].local == k) {
+        const RowArg all = row_arg(side_terms_[plate.first_side_term + side].weight, w);
+        add_rows(k, shifted(all, first), with_gradient);
+        ++side;
+      }
+      if (!with_gradient) continue;
       set(instructions[k]);
-      call.out_adjoint = {local_adjoint(instructions[k].out_row), nullptr, 1, false};
+      call.out_adjoint = {local_adjoint(k), nullptr, lanes, false};
       table.reverse[static_cast<int>(instructions[k].op)](call);
     }
   }

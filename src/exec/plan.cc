@@ -33,10 +33,11 @@ using KeyMap = std::unordered_map<std::vector<uint32_t>, uint32_t, KeyHash>;
 
 constexpr uint32_t kConstantCode = 0xfffffffe;
 constexpr uint32_t kRowCode = 0xffffffff;
+constexpr uint32_t kUnvisited = 0xffffffff;
 
-constexpr int32_t kMaxTreeDepth = 64;  // of private nodes below a term
-constexpr size_t kMinPlate = 4;  // smaller groups of terms stay global where their trees are large
-constexpr int32_t kMaxSmallTree = 4;
+constexpr int32_t kMaxDepth = 64;  // of private nodes below a term
+constexpr size_t kMinPlate = 4;  // smaller groups of terms stay global where they have many nodes
+constexpr size_t kMaxSmallPlate = 4;  // nodes per term
 constexpr size_t kMinWeightGroup = 24;
 constexpr int32_t kMinRegion = 64;  // elements
 
@@ -87,45 +88,89 @@ class PlanBuilder {
     return graph_.array_calls()[static_cast<size_t>(n.array)];
   }
 
-  /// A node is private where exactly one term needs it, through exactly one chain of uses: it lives
-  /// in tiles only.
+  /// A node is private where exactly one term needs it: it lives in tiles only. A term that is at
+  /// the same time an operand of another one (the y eta of a logistic density beside log(1 + e^eta))
+  /// is a side term of the other's plate.
   void find_private() {
     const size_t n = live_.size();
     constexpr int32_t kNobody = -1;
-    constexpr int32_t kTerm = -2;
     constexpr int32_t kShared = -3;
-    std::vector<int32_t> user(n, kNobody);
-    const auto use = [&](size_t i, int32_t by) { user[i] = user[i] == kNobody ? by : kShared; };
+    owner_.assign(n, kNobody);  // the term that needs the node
+    std::vector<const graph::Term*> term_of(n, nullptr);
     if (options_.terms) {
-      for (const graph::Term& t : graph_.terms()) use(static_cast<size_t>(t.node), kTerm);
-      for (const graph::Guard& g : graph_.guards()) user[static_cast<size_t>(g.node)] = kShared;
+      for (const graph::Term& t : graph_.terms()) {
+        const auto i = static_cast<size_t>(t.node);
+        if (term_of[i] != nullptr) owner_[i] = kShared;  // of the density and of the Jacobian
+        term_of[i] = &t;
+      }
+      for (const graph::Guard& g : graph_.guards()) owner_[static_cast<size_t>(g.node)] = kShared;
     }
     for (const graph::Scalar& s : options_.outputs) {
-      if (!s.is_constant()) user[static_cast<size_t>(s.index())] = kShared;
+      if (!s.is_constant()) owner_[static_cast<size_t>(s.index())] = kShared;
     }
     private_.assign(n, 0);
+    side_.assign(n, nullptr);
     std::vector<int32_t> depth(n, 0);
-    for (size_t i = n; i-- > 0;) {
+    for (size_t i = n; i-- > 0;) {  // users come after their operands
       if (!live_[i]) continue;
       const Node& nd = node(i);
       if (nd.op == Op::kParameter) continue;
       if (nd.op == Op::kElement) {
         if (nd.first_operand != 0) continue;
         for (Operand o : call_of(nd).inputs) {
-          if (!o.is_constant()) user[static_cast<size_t>(o.node_index())] = kShared;
+          if (!o.is_constant()) owner_[static_cast<size_t>(o.node_index())] = kShared;
         }
         continue;
       }
-      if (user[i] == kTerm) {
+      const graph::Term* term = term_of[i];
+      if (owner_[i] == kNobody && term != nullptr) owner_[i] = static_cast<int32_t>(i);
+      if (owner_[i] >= 0 && depth[i] < kMaxDepth) {
         private_[i] = 1;
-      } else if (user[i] >= 0 && private_[static_cast<size_t>(user[i])]) {
-        depth[i] = depth[static_cast<size_t>(user[i])] + 1;
-        private_[i] = depth[i] < kMaxTreeDepth;
+        if (term != nullptr && owner_[i] != static_cast<int32_t>(i)) {
+          if (term->is_jacobian == term_of[static_cast<size_t>(owner_[i])]->is_jacobian) {
+            side_[i] = term;
+          } else {
+            private_[i] = 0;
+          }
+        }
       }
       for (Operand o : graph_.operands(nd)) {
-        if (!o.is_constant()) use(static_cast<size_t>(o.node_index()), static_cast<int32_t>(i));
+        if (o.is_constant()) continue;
+        const auto k = static_cast<size_t>(o.node_index());
+        const int32_t by = private_[i] ? owner_[i] : kShared;
+        owner_[k] = owner_[k] == kNobody || owner_[k] == by ? by : kShared;
+        depth[k] = std::max(depth[k], depth[i] + 1);
       }
     }
+  }
+
+  /// The private nodes of the term with this root, operands first.
+  void private_nodes(size_t root, std::vector<NodeIndex>& nodes) {
+    local_.resize(live_.size(), kUnvisited);
+    nodes.clear();
+    // Depth first: an entry is a node and how many of its operands have been looked at.
+    std::vector<std::pair<size_t, uint32_t>> stack = {{root, 0}};
+    while (!stack.empty()) {
+      auto& [i, next] = stack.back();
+      const auto operands = graph_.operands(node(i));
+      bool descends = false;
+      while (next < operands.size() && !descends) {
+        const Operand o = operands[next++];
+        if (o.is_constant()) continue;
+        const auto k = static_cast<size_t>(o.node_index());
+        if (!private_[k] || local_[k] != kUnvisited) continue;
+        stack.emplace_back(k, 0);  // ends the use of `i` and `next`
+        descends = true;
+      }
+      if (descends) continue;
+      const size_t done = stack.back().first;
+      stack.pop_back();
+      local_[done] = static_cast<uint32_t>(nodes.size());
+      nodes.push_back(static_cast<NodeIndex>(done));
+    }
+  }
+  void forget_locals(const std::vector<NodeIndex>& nodes) {
+    for (NodeIndex i : nodes) local_[static_cast<size_t>(i)] = kUnvisited;
   }
 
   /// Rows and instructions of the nodes outside of plates: by level, so that all operands come
@@ -317,30 +362,33 @@ class PlanBuilder {
 
   // ---- plates
 
-  /// Terms of one form, the form of a private tree being its operation and, for each operand,
-  /// constant, row or the form of the private child.
+  /// Terms of one form: the same operations in the same order, and for each operand the same choice
+  /// of constant, row or private value.
   void group_terms() {
     if (!options_.terms) return;
-    std::vector<uint32_t> form_of(live_.size(), 0);
-    std::vector<int32_t> tree_size(live_.size(), 0);
     KeyMap forms;
     std::vector<uint32_t> key;
-    for (size_t i = 0; i < live_.size(); ++i) {
-      if (!private_[i]) continue;
-      tree_size[i] = 1;
+    std::vector<NodeIndex> nodes;
+    const auto form_of = [&](size_t root) {
+      private_nodes(root, nodes);
       key.clear();
-      key.push_back(static_cast<uint32_t>(node(i).op));
-      for (Operand o : graph_.operands(node(i))) {
-        if (o.is_constant()) {
-          key.push_back(kConstantCode);
-          continue;
+      for (NodeIndex i : nodes) {
+        const Node& nd = graph_.node(i);
+        key.push_back(static_cast<uint32_t>(nd.op) * 2 +
+                      (side_[static_cast<size_t>(i)] != nullptr ? 1 : 0));
+        key.push_back(nd.num_operands);
+        for (Operand o : graph_.operands(nd)) {
+          if (o.is_constant()) {
+            key.push_back(kConstantCode);
+            continue;
+          }
+          const auto child = static_cast<size_t>(o.node_index());
+          key.push_back(private_[child] ? local_[child] : kRowCode);
         }
-        const auto child = static_cast<size_t>(o.node_index());
-        key.push_back(private_[child] ? form_of[child] : kRowCode);
-        tree_size[i] += tree_size[child];
       }
-      form_of[i] = forms.try_emplace(key, static_cast<uint32_t>(forms.size())).first->second;
-    }
+      forget_locals(nodes);
+      return forms.try_emplace(key, static_cast<uint32_t>(forms.size())).first->second;
+    };
     // Sums of log(1 + e^x) are fast where all weights are equal: the frequent weights get plates of
     // their own.
     std::unordered_map<uint64_t, size_t> frequency;
@@ -349,34 +397,52 @@ class PlanBuilder {
       if (graph_.node(t.node).op == Op::kLog1pExp) ++frequency[weight_code(t.weight)];
     }
     std::unordered_map<uint64_t, size_t> group_of;
+    std::vector<size_t> num_nodes;  // per term of a group
     for (const graph::Term& t : graph_.terms()) {
       const auto i = static_cast<size_t>(t.node);
-      const uint64_t form = private_[i] ? form_of[i] : kRowCode;
+      if (side_[i] == &t) continue;
+      nodes.clear();
+      const uint64_t form = private_[i] ? form_of(i) : kRowCode;
       uint64_t group_key = form * 2 + (t.is_jacobian ? 1 : 0);
       if (private_[i] && node(i).op == Op::kLog1pExp &&
           frequency[weight_code(t.weight)] >= kMinWeightGroup) {
         group_key ^= weight_code(t.weight) * 0x9ddfea08eb382d69ULL;
       }
       const auto [entry, is_new] = group_of.try_emplace(group_key, term_groups_.size());
-      if (is_new) term_groups_.emplace_back();
+      if (is_new) {
+        term_groups_.emplace_back();
+        num_nodes.push_back(nodes.size());
+      }
       term_groups_[entry->second].push_back(&t);
     }
-    // A few large trees of their own form vectorise better among the global nodes, level by level.
-    for (const auto& terms : term_groups_) {
-      const auto root = static_cast<size_t>(terms[0]->node);
-      if (!private_[root] || terms.size() >= kMinPlate || tree_size[root] <= kMaxSmallTree)
+    // A few terms of many nodes and a form of their own vectorise better among the global nodes,
+    // level by level.
+    std::vector<const graph::Term*> freed;
+    for (size_t g = 0; g < term_groups_.size(); ++g) {
+      const auto& terms = term_groups_[g];
+      if (!private_[static_cast<size_t>(terms[0]->node)] || terms.size() >= kMinPlate ||
+          num_nodes[g] <= kMaxSmallPlate)
         continue;
-      for (const graph::Term* t : terms) make_global(static_cast<size_t>(t->node));
+      for (const graph::Term* t : terms) make_global(static_cast<size_t>(t->node), freed);
+    }
+    for (const graph::Term* t : freed) {
+      const uint64_t group_key = uint64_t{kRowCode} * 2 + (t->is_jacobian ? 1 : 0);
+      const auto [entry, is_new] = group_of.try_emplace(group_key, term_groups_.size());
+      if (is_new) term_groups_.emplace_back();
+      term_groups_[entry->second].push_back(t);
     }
   }
 
-  void make_global(size_t root) {
+  /// `freed`: side terms that are now terms of their own.
+  void make_global(size_t root, std::vector<const graph::Term*>& freed) {
     std::vector<size_t> stack = {root};
     while (!stack.empty()) {
       const size_t i = stack.back();
       stack.pop_back();
       if (!private_[i]) continue;
       private_[i] = 0;
+      if (side_[i] != nullptr) freed.push_back(side_[i]);
+      side_[i] = nullptr;
       for (Operand o : graph_.operands(node(i))) {
         if (!o.is_constant()) stack.push_back(static_cast<size_t>(o.node_index()));
       }
@@ -388,59 +454,82 @@ class PlanBuilder {
     plate.count = static_cast<int32_t>(terms.size());
     plate.is_jacobian = terms[0]->is_jacobian;
     plate.span = terms[0]->span;
-    bool same_weight = true;
-    for (const graph::Term* t : terms) same_weight = same_weight && t->weight == terms[0]->weight;
-    if (same_weight) {
-      plate.weight = {Slot::Kind::kConstant, 0, terms[0]->weight};
-    } else {
-      plate.weight = {Slot::Kind::kColumn, static_cast<uint32_t>(plan_.columns_.size()), 0};
-      for (const graph::Term* t : terms) plan_.columns_.push_back(t->weight);
-    }
-    std::vector<NodeIndex> roots;
-    roots.reserve(terms.size());
-    for (const graph::Term* t : terms) roots.push_back(t->node);
-    if (!private_[static_cast<size_t>(roots[0])]) {
+    plate.weight = weight_slot(terms);
+    if (!private_[static_cast<size_t>(terms[0]->node)]) {
       plate.rows_slot = static_cast<uint32_t>(plan_.slots_.size());
-      plan_.slots_.push_back(make_slot(roots, [](NodeIndex i) { return Operand::node(i); }));
+      plan_.slots_.push_back(
+          make_slot(terms, [](const graph::Term* t) { return Operand::node(t->node); }));
     } else {
-      plate.first_instruction = static_cast<uint32_t>(plan_.instructions_.size());
-      uint32_t next_local = 0;
-      emit(roots, plate, next_local);
-      plate.num_instructions =
-          static_cast<uint32_t>(plan_.instructions_.size()) - plate.first_instruction;
+      emit(terms, plate);
     }
     plan_.plates_.push_back(plate);
   }
 
-  /// Instructions for the private trees below `nodes`, one node per element, children first.
-  /// Returns the local value.
-  uint32_t emit(const std::vector<NodeIndex>& nodes, Plate& plate, uint32_t& next_local) {
-    const Node& head = graph_.node(nodes[0]);
-    const auto arity = head.num_operands;
-    std::vector<Slot> slots(arity);
-    std::vector<NodeIndex> children(nodes.size());
-    for (uint32_t a = 0; a < arity; ++a) {
-      const Operand o = graph_.operands(head)[a];
-      if (!o.is_constant() && private_[static_cast<size_t>(o.node_index())]) {
-        for (size_t e = 0; e < nodes.size(); ++e) {
-          children[e] = graph_.operands(graph_.node(nodes[e]))[a].node_index();
+  Slot weight_slot(const std::vector<const graph::Term*>& terms) {
+    bool same = true;
+    for (const graph::Term* t : terms) same = same && t->weight == terms[0]->weight;
+    if (same) return {Slot::Kind::kConstant, 0, terms[0]->weight};
+    const Slot slot = {Slot::Kind::kColumn, static_cast<uint32_t>(plan_.columns_.size()), 0};
+    for (const graph::Term* t : terms) plan_.columns_.push_back(t->weight);
+    return slot;
+  }
+
+  /// Instructions for the private nodes of these terms, one term per element, operands first.
+  void emit(const std::vector<const graph::Term*>& terms, Plate& plate) {
+    // nodes[k][e]: the k-th private node of element e.
+    std::vector<std::vector<NodeIndex>> nodes;
+    std::vector<std::vector<Slot>> slots;
+    std::vector<NodeIndex> of_term;
+    for (size_t e = 0; e < terms.size(); ++e) {
+      private_nodes(static_cast<size_t>(terms[e]->node), of_term);
+      if (e == 0) {
+        nodes.resize(of_term.size(), std::vector<NodeIndex>(terms.size()));
+        for (NodeIndex i : of_term) {
+          slots.emplace_back();
+          for (Operand o : graph_.operands(graph_.node(i))) {
+            const bool local = !o.is_constant() && private_[static_cast<size_t>(o.node_index())];
+            slots.back().push_back(
+                local ? Slot{Slot::Kind::kLocal, local_[static_cast<size_t>(o.node_index())], 0}
+                      : Slot{});
+          }
         }
-        slots[a] = {Slot::Kind::kLocal, emit(children, plate, next_local), 0};
-      } else {
-        slots[a] =
-            make_slot(nodes, [&](NodeIndex i) { return graph_.operands(graph_.node(i))[a]; });
+      }
+      for (size_t k = 0; k < of_term.size(); ++k) nodes[k][e] = of_term[k];
+      forget_locals(of_term);
+    }
+    // The last user of a value is the first to write its adjoint.
+    std::vector<char> written(nodes.size(), 0);
+    for (size_t k = nodes.size(); k-- > 0;) {
+      for (Slot& slot : slots[k]) {
+        if (slot.kind != Slot::Kind::kLocal) continue;
+        slot.accumulate = written[slot.start] != 0;
+        written[slot.start] = 1;
       }
     }
-    Instruction instruction{head.op,
-                            static_cast<int32_t>(arity),
-                            static_cast<int32_t>(nodes.size()),
-                            static_cast<uint32_t>(plan_.slots_.size()),
-                            next_local,
-                            plate.stash_rows};
-    plan_.slots_.insert(plan_.slots_.end(), slots.begin(), slots.end());
-    plate.stash_rows += static_cast<uint32_t>(stash_rows(head.op, static_cast<int>(arity)));
-    plan_.instructions_.push_back(instruction);
-    return next_local++;
+    plate.first_instruction = static_cast<uint32_t>(plan_.instructions_.size());
+    plate.num_instructions = static_cast<uint32_t>(nodes.size());
+    for (size_t k = 0; k < nodes.size(); ++k) {
+      const Node& head = graph_.node(nodes[k][0]);
+      const auto arity = static_cast<int32_t>(head.num_operands);
+      for (size_t a = 0; a < slots[k].size(); ++a) {
+        if (slots[k][a].kind == Slot::Kind::kLocal) continue;
+        slots[k][a] =
+            make_slot(nodes[k], [&](NodeIndex i) { return graph_.operands(graph_.node(i))[a]; });
+      }
+      plan_.instructions_.push_back({head.op, arity, static_cast<int32_t>(terms.size()),
+                                     static_cast<uint32_t>(plan_.slots_.size()),
+                                     static_cast<uint32_t>(k), plate.stash_rows});
+      plan_.slots_.insert(plan_.slots_.end(), slots[k].begin(), slots[k].end());
+      plate.stash_rows += static_cast<uint32_t>(stash_rows(head.op, arity));
+    }
+    plate.first_side_term = static_cast<uint32_t>(plan_.side_terms_.size());
+    std::vector<const graph::Term*> sides(terms.size());
+    for (size_t k = nodes.size(); k-- > 0;) {
+      if (side_[static_cast<size_t>(nodes[k][0])] == nullptr) continue;
+      for (size_t e = 0; e < terms.size(); ++e) sides[e] = side_[static_cast<size_t>(nodes[k][e])];
+      plan_.side_terms_.push_back({static_cast<uint32_t>(k), weight_slot(sides)});
+      ++plate.num_side_terms;
+    }
   }
 
   ExecutionPlan& plan_;
@@ -448,7 +537,10 @@ class PlanBuilder {
   const PlanOptions& options_;
   std::vector<char> live_;
   std::vector<char> private_;
-  std::vector<uint32_t> row_;  // of global nodes
+  std::vector<int32_t> owner_;
+  std::vector<const graph::Term*> side_;  // of a private node: the term that it is besides
+  std::vector<uint32_t> local_;           // number in the term at hand
+  std::vector<uint32_t> row_;             // of global nodes
   std::vector<std::vector<const graph::Term*>> term_groups_;
 };
 
@@ -506,6 +598,10 @@ std::string ExecutionPlan::dump() const {
     if (p.num_instructions == 0) text += "  rows " + show_slot(slots_[p.rows_slot]) + '\n';
     for (uint32_t i = 0; i < p.num_instructions; ++i) {
       show(instructions_[p.first_instruction + i], "  t");
+    }
+    for (uint32_t i = 0; i < p.num_side_terms; ++i) {
+      const SideTerm& side = side_terms_[p.first_side_term + i];
+      text += fmt::format("  side term t{} weight {}\n", side.local, show_slot(side.weight));
     }
   }
   return text;

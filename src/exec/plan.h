@@ -29,6 +29,7 @@ struct Slot {
   Kind kind = Kind::kConstant;
   uint32_t start = 0;
   double constant = 0;
+  bool accumulate = true;  // of kLocal: a later user has written its adjoint already
 };
 
 /// One operation on `count` elements. In the global section its results are rows out_row + i; in a
@@ -50,6 +51,12 @@ struct ArrayInstruction {
   uint64_t scratch_start;  // doubles per lane
 };
 
+/// A private value that is a term itself besides being an operand: adds weight * value.
+struct SideTerm {
+  uint32_t local;
+  Slot weight;  // kConstant or kColumn
+};
+
 /// A maximal set of terms of one form: sum_i weight_i f(operands_i).
 struct Plate {
   int32_t count;
@@ -60,7 +67,9 @@ struct Plate {
                               // rows themselves
   uint32_t rows_slot;         // of a plate of rows
   uint32_t stash_rows;        // per element
-  source::Span span;          // of its first term
+  uint32_t first_side_term;
+  uint32_t num_side_terms;  // the last local value first
+  source::Span span;        // of its first term
 };
 
 struct PlanOptions {
@@ -126,6 +135,8 @@ class ExecutionPlan {
   void run_global_forward(Workspace& w, bool with_stash) const;
   void run_global_reverse(Workspace& w) const;
   void run_plate(const Plate& plate, Workspace& w, bool with_gradient) const;
+  void run_plate_lanes(const Plate& plate, int first_lane, int lanes, Workspace& w,
+                       bool with_gradient) const;
   void apply_guards(Workspace& w, int used) const;
   void run_block(LaneMatrix points, Index first, int used, std::span<double> value,
                  MutableLaneMatrix gradient, std::span<double> value_no_jacobian,
@@ -146,6 +157,7 @@ class ExecutionPlan {
   std::vector<Step> steps_;
   std::vector<Region> regions_;
   std::vector<Plate> plates_;
+  std::vector<SideTerm> side_terms_;
   struct GuardRow {
     graph::Guard::Kind kind;
     uint32_t row;

@@ -8,13 +8,13 @@
 
 namespace vinci::exec {
 
-/// An operand of `count` elements. A constant operand: element i is base[i * step] for every lane.
-/// Otherwise the row of element i is rows ? rows[i] : i * step, at base + row * lanes; step 0 is
-/// one row for all elements.
+/// An operand of `count` elements. Element i is at base + i * step, or, where `rows` is not null, in
+/// row rows[i] at base + rows[i] * row_stride of the call; step 0 is one row for all elements. A
+/// constant operand has one number per element, for every lane.
 struct RowArg {
   const double* base = nullptr;
   const uint32_t* rows = nullptr;
-  int32_t step = 0;
+  int32_t step = 0;  // doubles
   bool constant = false;
 };
 
@@ -28,10 +28,11 @@ struct AdjointArg {
   bool accumulate = true;
 };
 
-/// One instruction on `count` elements times 8 * `chunks` lanes.
+/// One instruction on `count` elements times lanes = 8 * `chunks` lanes.
 struct KernelCall {
   int32_t count = 0;
   int32_t chunks = 0;
+  int32_t row_stride = 0;  // doubles from one global row to the next
   int32_t arity = 0;
   const RowArg* in = nullptr;  // [arity]
   double* out = nullptr;       // [count][lanes]

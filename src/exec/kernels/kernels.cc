@@ -15,9 +15,8 @@ namespace {
 
 using graph::Op;
 
-const double* row_of(const RowArg& a, int64_t i, int64_t lanes) {
-  if (a.constant) return a.base + i * a.step;
-  return a.base + (a.rows != nullptr ? static_cast<int64_t>(a.rows[i]) : i * a.step) * lanes;
+const double* row_of(const RowArg& a, int64_t i, int64_t row_stride) {
+  return a.base + (a.rows != nullptr ? static_cast<int64_t>(a.rows[i]) * row_stride : i * a.step);
 }
 
 template <Op op>
@@ -28,7 +27,7 @@ void scalar_forward(const KernelCall& call) {
   for (int64_t i = 0; i < call.count; ++i) {
     for (int64_t l = 0; l < lanes; ++l) {
       for (size_t a = 0; a < arity; ++a) {
-        const double* p = row_of(call.in[a], i, lanes);
+        const double* p = row_of(call.in[a], i, call.row_stride);
         x[a] = call.in[a].constant ? *p : p[l];
       }
       call.out[i * lanes + l] = graph::reference_value(op, {x.data(), arity});
@@ -43,14 +42,14 @@ void scalar_reverse(const KernelCall& call) {
   std::array<double, 3> d{};
   const auto arity = static_cast<size_t>(call.arity);
   for (int64_t i = 0; i < call.count; ++i) {
-    const double* g_row = row_of(call.out_adjoint, i, lanes);
+    const double* g_row = row_of(call.out_adjoint, i, call.row_stride);
     for (int64_t l = 0; l < lanes; ++l) {
       const double g = call.out_adjoint.constant ? *g_row : g_row[l];
       if (g == 0) {
         d = {};
       } else {
         for (size_t a = 0; a < arity; ++a) {
-          const double* p = row_of(call.in[a], i, lanes);
+          const double* p = row_of(call.in[a], i, call.row_stride);
           x[a] = call.in[a].constant ? *p : p[l];
         }
         graph::reference_partials(op, {x.data(), arity}, call.out[i * lanes + l],
@@ -59,8 +58,10 @@ void scalar_reverse(const KernelCall& call) {
       for (size_t a = 0; a < arity; ++a) {
         const AdjointArg& target = call.adjoint[a];
         if (!target.wanted) continue;
-        const int64_t row = target.rows != nullptr ? target.rows[i] : i * target.step;
-        double& q = target.base[row * lanes + l];
+        const int64_t at = target.rows != nullptr
+                               ? static_cast<int64_t>(target.rows[i]) * call.row_stride
+                               : i * target.step;
+        double& q = target.base[at + l];
         q = (target.accumulate ? q : 0.0) + (g == 0 ? 0.0 : g * d[a]);
       }
     }

@@ -21,12 +21,11 @@ constexpr double kInf = __builtin_inf();
 // Kernels copy what they need of the call into locals first: the compiler must assume that a store
 // to a row changes the call itself.
 
-VINCI_INLINE const double* row_of(const RowArg& a, int64_t i, int64_t lanes) {
-  if (a.constant) return a.base + i * a.step;
-  return a.base + (a.rows != nullptr ? static_cast<int64_t>(a.rows[i]) : i * a.step) * lanes;
+VINCI_INLINE const double* row_of(const RowArg& a, int64_t i, int64_t row_stride) {
+  return a.base + (a.rows != nullptr ? static_cast<int64_t>(a.rows[i]) * row_stride : i * a.step);
 }
-VINCI_INLINE double* row_of(const AdjointArg& a, int64_t i, int64_t lanes) {
-  return a.base + (a.rows != nullptr ? static_cast<int64_t>(a.rows[i]) : i * a.step) * lanes;
+VINCI_INLINE double* row_of(const AdjointArg& a, int64_t i, int64_t row_stride) {
+  return a.base + (a.rows != nullptr ? static_cast<int64_t>(a.rows[i]) * row_stride : i * a.step);
 }
 VINCI_INLINE void put(double* p, bool accumulate, Vec x) { store(p, accumulate ? load(p) + x : x); }
 
@@ -35,21 +34,23 @@ VINCI_INLINE void put(double* p, bool accumulate, Vec x) { store(p, accumulate ?
 struct Reader {
   const double* base;
   const uint32_t* rows;
-  int64_t stride;  // of elements, in doubles
+  int64_t step;
+  int64_t row_stride;
   int64_t mask;
   const double* p;
   Vec fixed;
 
-  VINCI_INLINE_MEMBER void open(const RowArg& a, int64_t lanes) {
+  VINCI_INLINE_MEMBER void open(const RowArg& a, int64_t stride) {
     base = a.base;
     rows = a.rows;
-    stride = a.constant ? a.step : a.step * lanes;
+    step = a.step;
+    row_stride = stride;
     mask = a.constant ? 0 : -1;
     fixed = Vec(0.0);
     p = base;
   }
-  VINCI_INLINE_MEMBER void seek(int64_t i, int64_t lanes) {
-    p = base + (rows != nullptr ? static_cast<int64_t>(rows[i]) * lanes : i * stride);
+  VINCI_INLINE_MEMBER void seek(int64_t i) {
+    p = base + (rows != nullptr ? static_cast<int64_t>(rows[i]) * row_stride : i * step);
     if (mask == 0) {
       fixed = splat(*p);
       p = reinterpret_cast<const double*>(&fixed);
@@ -62,24 +63,26 @@ struct Reader {
 struct Writer {
   double* base;
   const uint32_t* rows;
-  int64_t stride;
+  int64_t step;
+  int64_t row_stride;
   int64_t mask;
   bool accumulate;
   double* p;
   Vec unwanted;
 
-  VINCI_INLINE_MEMBER void open(const AdjointArg* a, int64_t lanes) {
+  VINCI_INLINE_MEMBER void open(const AdjointArg* a, int64_t stride) {
     unwanted = Vec(0.0);
     const bool wanted = a != nullptr && a->wanted;
     base = wanted ? a->base : reinterpret_cast<double*>(&unwanted);
     rows = wanted ? a->rows : nullptr;
-    stride = wanted ? a->step * lanes : 0;
+    step = wanted ? a->step : 0;
+    row_stride = stride;
     mask = wanted ? -1 : 0;
     accumulate = wanted && a->accumulate;
     p = base;
   }
-  VINCI_INLINE_MEMBER void seek(int64_t i, int64_t lanes) {
-    p = base + (rows != nullptr ? static_cast<int64_t>(rows[i]) * lanes : i * stride);
+  VINCI_INLINE_MEMBER void seek(int64_t i) {
+    p = base + (rows != nullptr ? static_cast<int64_t>(rows[i]) * row_stride : i * step);
   }
   VINCI_INLINE_MEMBER void put(int64_t l, Vec x) const {
     double* q = p + (l & mask);
@@ -94,9 +97,9 @@ void forward(const KernelCall& call) {
   const int64_t count = call.count;
   double* out = call.out;
   Reader in[A];
-  for (int a = 0; a < A; ++a) in[a].open(call.in[a], lanes);
+  for (int a = 0; a < A; ++a) in[a].open(call.in[a], call.row_stride);
   for (int64_t i = 0; i < count; ++i, out += lanes) {
-    for (int a = 0; a < A; ++a) in[a].seek(i, lanes);
+    for (int a = 0; a < A; ++a) in[a].seek(i);
     for (int64_t l = 0; l < lanes; l += 8) {
       Vec x[A];
       for (int a = 0; a < A; ++a) x[a] = in[a].at(l);
@@ -115,16 +118,16 @@ void reverse(const KernelCall& call) {
   Writer adjoint[A];
   Reader g;
   for (int a = 0; a < A; ++a) {
-    in[a].open(call.in[a], lanes);
-    adjoint[a].open(&call.adjoint[a], lanes);
+    in[a].open(call.in[a], call.row_stride);
+    adjoint[a].open(&call.adjoint[a], call.row_stride);
   }
-  g.open(call.out_adjoint, lanes);
+  g.open(call.out_adjoint, call.row_stride);
   for (int64_t i = 0; i < count; ++i, out += lanes) {
     for (int a = 0; a < A; ++a) {
-      in[a].seek(i, lanes);
-      adjoint[a].seek(i, lanes);
+      in[a].seek(i);
+      adjoint[a].seek(i);
     }
-    g.seek(i, lanes);
+    g.seek(i);
     for (int64_t l = 0; l < lanes; l += 8) {
       Vec x[A];
       Vec d[A];
@@ -146,14 +149,14 @@ void term_rows(const KernelCall& call) {
   Reader in[A];
   Writer adjoint[A];
   for (int a = 0; a < A; ++a) {
-    in[a].open(call.in[a], lanes);
-    adjoint[a].open(kWithAdjoint ? &call.adjoint[a] : nullptr, lanes);
+    in[a].open(call.in[a], call.row_stride);
+    adjoint[a].open(kWithAdjoint ? &call.adjoint[a] : nullptr, call.row_stride);
   }
   const RowArg weights = call.out_adjoint;
   for (int64_t i = 0; i < count; ++i) {
     for (int a = 0; a < A; ++a) {
-      in[a].seek(i, lanes);
-      if (kWithAdjoint) adjoint[a].seek(i, lanes);
+      in[a].seek(i);
+      if (kWithAdjoint) adjoint[a].seek(i);
     }
     const Vec weight = splat(weights.base[i * weights.step]);
     for (int64_t l = 0; l < lanes; l += 8) {
@@ -201,15 +204,15 @@ VINCI_INLINE Vec logistic_from(Vec x, Vec t) {
   const Vec r = reciprocal(t + 1.0);
   return select(x >= 0.0, r, t * r);
 }
-VINCI_INLINE Vec positive_part(Vec x) { return select(x < 0.0, Vec(0.0), x); }  // keeps NaN
+VINCI_INLINE Vec positive_part(Vec x) { return max(Vec(0.0), x); }  // keeps NaN
 
 void log1p_exp_forward(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
   for (int64_t i = 0; i < call.count; ++i) {
-    const double* p = row_of(call.in[0], i, lanes);
+    const double* p = row_of(call.in[0], i, call.row_stride);
     for (int64_t l = 0; l < lanes; l += 8) {
       const Vec x = load(p + l);
-      const Vec t = vm::exp(-abs(x));
+      const Vec t = vm::exp_nonpositive(-abs(x));
       store(call.out + i * lanes + l, positive_part(x) + vm::log1p_unit(t));
       if (call.stash != nullptr) store(call.stash + i * lanes + l, logistic_from(x, t));
     }
@@ -219,8 +222,8 @@ void log1p_exp_forward(const KernelCall& call) {
 void log1p_exp_reverse(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
   for (int64_t i = 0; i < call.count; ++i) {
-    const double* g_row = row_of(call.out_adjoint, i, lanes);
-    double* q = row_of(call.adjoint[0], i, lanes);
+    const double* g_row = row_of(call.out_adjoint, i, call.row_stride);
+    double* q = row_of(call.adjoint[0], i, call.row_stride);
     const double* d = call.stash + i * lanes;
     for (int64_t l = 0; l < lanes; l += 8) {
       const Vec g = call.out_adjoint.constant ? splat(*g_row) : load(g_row + l);
@@ -239,8 +242,8 @@ void log1p_exp_equal_weights(const KernelCall& call) {
   constexpr int64_t kBlock = 512;
   Reader in;
   Writer adjoint;
-  in.open(call.in[0], lanes);
-  adjoint.open(kWithAdjoint ? call.adjoint : nullptr, lanes);
+  in.open(call.in[0], call.row_stride);
+  adjoint.open(kWithAdjoint ? call.adjoint : nullptr, call.row_stride);
   // Lanes outside, elements inside: the running product and sum stay in registers.
   for (int64_t l = 0; l < lanes; l += 8) {
     Vec total(0.0);
@@ -249,13 +252,13 @@ void log1p_exp_equal_weights(const KernelCall& call) {
       Vec product(1.0);
       Vec linear(0.0);
       for (int64_t i = first; i < last; ++i) {
-        in.seek(i, lanes);
+        in.seek(i);
         const Vec x = in.at(l);
-        const Vec t = vm::exp(-abs(x));
+        const Vec t = vm::exp_nonpositive(-abs(x));
         linear += positive_part(x);
         product *= t + 1.0;
         if (kWithAdjoint) {
-          adjoint.seek(i, lanes);
+          adjoint.seek(i);
           adjoint.put(l, w * logistic_from(x, t));
         }
       }
@@ -272,15 +275,15 @@ void log1p_exp_any_weights(const KernelCall& call) {
   const RowArg weights = call.out_adjoint;
   Reader in;
   Writer adjoint;
-  in.open(call.in[0], lanes);
-  adjoint.open(kWithAdjoint ? call.adjoint : nullptr, lanes);
+  in.open(call.in[0], call.row_stride);
+  adjoint.open(kWithAdjoint ? call.adjoint : nullptr, call.row_stride);
   for (int64_t i = 0; i < count; ++i) {
-    in.seek(i, lanes);
-    if (kWithAdjoint) adjoint.seek(i, lanes);
+    in.seek(i);
+    if (kWithAdjoint) adjoint.seek(i);
     const Vec w = splat(weights.base[i * weights.step]);
     for (int64_t l = 0; l < lanes; l += 8) {
       const Vec x = in.at(l);
-      const Vec t = vm::exp(-abs(x));
+      const Vec t = vm::exp_nonpositive(-abs(x));
       store(call.sum + l, fma(w, positive_part(x) + vm::log1p_unit(t), load(call.sum + l)));
       if (kWithAdjoint) adjoint.put(l, w * logistic_from(x, t));
     }
@@ -306,28 +309,31 @@ constexpr int kMaxCursors = 34;
 struct Cursor {
   const double* base;
   const uint32_t* rows;
-  int64_t stride;  // of elements, in doubles
+  int64_t step;
 };
-VINCI_INLINE Cursor cursor_of(const RowArg& a, int64_t lanes) {
-  return {a.base, a.rows, a.constant ? a.step : a.step * lanes};
+VINCI_INLINE const double* at(const Cursor& c, int64_t i, int64_t row_stride) {
+  return c.base + (c.rows != nullptr ? static_cast<int64_t>(c.rows[i]) * row_stride : i * c.step);
 }
-VINCI_INLINE Cursor cursor_of(const AdjointArg& a, int64_t lanes) {
-  return {a.base, a.rows, a.step * lanes};
-}
-VINCI_INLINE const double* at(const Cursor& c, int64_t i, int64_t lanes) {
-  return c.base + (c.rows != nullptr ? static_cast<int64_t>(c.rows[i]) * lanes : i * c.stride);
+
+/// Whether every row of the linear combination is one row for all elements.
+VINCI_INLINE bool has_shared_rows(const KernelCall& call) {
+  for (int k = 2; k < call.arity; k += 2) {
+    if (call.in[k].rows != nullptr || call.in[k].step != 0) return false;
+  }
+  return true;
 }
 
 /// C chunks together, so that each coefficient is broadcast once.
 template <int C>
 void lincomb_forward_chunks(const KernelCall& call, const Cursor* local, int64_t l) {
   const int64_t lanes = int64_t{8} * call.chunks;
+  const int64_t row_stride = call.row_stride;
   const int64_t count = call.count;
   const int arity = call.arity;
   double* out = call.out + l;
   for (int64_t i = 0; i < count; ++i, out += lanes) {
     const auto operand = [&](int k) {
-      return local != nullptr ? at(local[k], i, lanes) : row_of(call.in[k], i, lanes);
+      return local != nullptr ? at(local[k], i, row_stride) : row_of(call.in[k], i, row_stride);
     };
     Vec sum[C];
     const Vec c0 = splat(*operand(0));
@@ -341,86 +347,181 @@ void lincomb_forward_chunks(const KernelCall& call, const Cursor* local, int64_t
   }
 }
 
-template <int C>
-void lincomb_reverse_chunks(const KernelCall& call, const Cursor* local, const Cursor* targets,
-                            int64_t l) {
+/// E elements by C chunks of a product of a data matrix with shared rows: each row is loaded once
+/// for E elements, each coefficient once for C chunks.
+template <int E, int C>
+VINCI_INLINE void shared_rows_block(const KernelCall& call, int64_t i, int64_t l) {
   const int64_t lanes = int64_t{8} * call.chunks;
-  const int64_t count = call.count;
   const int arity = call.arity;
-  const RowArg out_adjoint = call.out_adjoint;
-  const AdjointArg* adjoint = call.adjoint;
-  for (int64_t i = 0; i < count; ++i) {
-    Vec g[C];
-    const double* g_row = row_of(out_adjoint, i, lanes);
-    for (int c = 0; c < C; ++c) {
-      g[c] = out_adjoint.constant ? splat(*g_row) : load(g_row + l + 8 * c);
+  const RowArg* in = call.in;
+  Vec sum[E][C];
+#pragma GCC unroll 8
+  for (int e = 0; e < E; ++e) {
+    const Vec c0 = splat(in[0].base[(i + e) * in[0].step]);
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) sum[e][c] = c0;
+  }
+  for (int k = 1; k < arity; k += 2) {
+    const double* coefficient = in[k].base + i * in[k].step;
+    const int64_t step = in[k].step;
+    const double* x = in[k + 1].base + l;
+    Vec row[C];
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) row[c] = load(x + 8 * c);
+#pragma GCC unroll 8
+    for (int e = 0; e < E; ++e) {
+      const Vec b = splat(coefficient[e * step]);
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) sum[e][c] = fma(b, row[c], sum[e][c]);
     }
-    for (int k = 1; k < arity; k += 2) {
-      const Vec coefficient =
-          splat(local != nullptr ? *at(local[k], i, lanes) : *row_of(call.in[k], i, lanes));
-      double* q = (local != nullptr ? const_cast<double*>(at(targets[k + 1], i, lanes))
-                                    : row_of(adjoint[k + 1], i, lanes)) +
-                  l;
-      if (adjoint[k + 1].accumulate) {
-        for (int c = 0; c < C; ++c) store(q + 8 * c, fma(coefficient, g[c], load(q + 8 * c)));
-      } else {
-        for (int c = 0; c < C; ++c) store(q + 8 * c, coefficient * g[c]);
-      }
-    }
+  }
+#pragma GCC unroll 8
+  for (int e = 0; e < E; ++e) {
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) store(call.out + (i + e) * lanes + l + 8 * c, sum[e][c]);
   }
 }
 
 void lincomb_forward(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
+  if (has_shared_rows(call)) {
+    int64_t i = 0;
+    for (; i + 2 <= call.count; i += 2) {
+      int64_t l = 0;
+      for (; l + 16 <= lanes; l += 16) shared_rows_block<2, 2>(call, i, l);
+      for (; l < lanes; l += 8) shared_rows_block<2, 1>(call, i, l);
+    }
+    for (; i < call.count; ++i) {
+      int64_t l = 0;
+      for (; l + 16 <= lanes; l += 16) shared_rows_block<1, 2>(call, i, l);
+      for (; l < lanes; l += 8) shared_rows_block<1, 1>(call, i, l);
+    }
+    return;
+  }
   Cursor cursors[kMaxCursors];
   const Cursor* local = call.arity <= kMaxCursors ? cursors : nullptr;
   for (int k = 0; local != nullptr && k < call.arity; ++k)
-    cursors[k] = cursor_of(call.in[k], lanes);
+    cursors[k] = {call.in[k].base, call.in[k].rows, call.in[k].step};
   int64_t l = 0;
   for (; l + 64 <= lanes; l += 64) lincomb_forward_chunks<8>(call, local, l);
   for (; l + 16 <= lanes; l += 16) lincomb_forward_chunks<2>(call, local, l);
   for (; l < lanes; l += 8) lincomb_forward_chunks<1>(call, local, l);
 }
 
-void lincomb_reverse(const KernelCall& call) {
-  const int64_t lanes = int64_t{8} * call.chunks;
-  Cursor cursors[kMaxCursors];
-  Cursor targets[kMaxCursors];
-  const Cursor* local = call.arity <= kMaxCursors ? cursors : nullptr;
-  for (int k = 1; local != nullptr && k < call.arity; k += 2) {
-    cursors[k] = cursor_of(call.in[k], lanes);
-    targets[k + 1] = cursor_of(call.adjoint[k + 1], lanes);
+/// Adjoints of K operands that are one row for all elements: C chunks of each stay in registers.
+template <int K, int C>
+VINCI_INLINE void lincomb_reverse_shared(const KernelCall& call, const int* operand, int64_t l) {
+  const int64_t count = call.count;
+  Vec sum[K][C];
+  const double* coefficient[K];
+  int64_t step[K];
+#pragma GCC unroll 8
+  for (int j = 0; j < K; ++j) {
+    coefficient[j] = call.in[operand[j] - 1].base;
+    step[j] = call.in[operand[j] - 1].step;
+    const AdjointArg& target = call.adjoint[operand[j]];
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c)
+      sum[j][c] = target.accumulate ? load(target.base + l + 8 * c) : Vec(0.0);
   }
+  Reader g;
+  g.open(call.out_adjoint, call.row_stride);
+  for (int64_t i = 0; i < count; ++i) {
+    g.seek(i);
+    Vec weight[C];
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) weight[c] = g.at(l + 8 * c);
+#pragma GCC unroll 8
+    for (int j = 0; j < K; ++j) {
+      const Vec b = splat(coefficient[j][i * step[j]]);
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) sum[j][c] = fma(b, weight[c], sum[j][c]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < K; ++j) {
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c)
+      store(call.adjoint[operand[j]].base + l + 8 * c, sum[j][c]);
+  }
+}
+
+template <int K>
+void lincomb_reverse_shared_lanes(const KernelCall& call, const int* operand) {
+  const int64_t lanes = int64_t{8} * call.chunks;
   int64_t l = 0;
-  for (; l + 64 <= lanes; l += 64) lincomb_reverse_chunks<8>(call, local, targets, l);
-  for (; l + 16 <= lanes; l += 16) lincomb_reverse_chunks<2>(call, local, targets, l);
-  for (; l < lanes; l += 8) lincomb_reverse_chunks<1>(call, local, targets, l);
+  for (; l + 16 <= lanes; l += 16) lincomb_reverse_shared<K, 2>(call, operand, l);
+  for (; l < lanes; l += 8) lincomb_reverse_shared<K, 1>(call, operand, l);
+}
+
+/// Adjoints of one operand whose row moves with the element.
+void lincomb_reverse_rows(const KernelCall& call, int operand) {
+  const int64_t lanes = int64_t{8} * call.chunks;
+  const int64_t count = call.count;
+  Reader g;
+  Reader coefficient;
+  Writer adjoint;
+  g.open(call.out_adjoint, call.row_stride);
+  coefficient.open(call.in[operand - 1], call.row_stride);
+  adjoint.open(&call.adjoint[operand], call.row_stride);
+  for (int64_t i = 0; i < count; ++i) {
+    g.seek(i);
+    adjoint.seek(i);
+    const Vec b = splat(coefficient.base[i * coefficient.step]);
+    if (adjoint.accumulate) {
+      for (int64_t l = 0; l < lanes; l += 8)
+        store(adjoint.p + l, fma(b, g.at(l), load(adjoint.p + l)));
+    } else {
+      for (int64_t l = 0; l < lanes; l += 8) store(adjoint.p + l, b * g.at(l));
+    }
+  }
+}
+
+void lincomb_reverse(const KernelCall& call) {
+  int pair[2];
+  int waiting = 0;
+  for (int k = 2; k < call.arity; k += 2) {
+    const AdjointArg& target = call.adjoint[k];
+    if (target.rows != nullptr || target.step != 0) {
+      lincomb_reverse_rows(call, k);
+      continue;
+    }
+    pair[waiting++] = k;
+    if (waiting == 2) {
+      lincomb_reverse_shared_lanes<2>(call, pair);
+      waiting = 0;
+    }
+  }
+  if (waiting == 1) lincomb_reverse_shared_lanes<1>(call, pair);
 }
 
 void dot_forward(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
+  const int64_t row_stride = call.row_stride;
   for (int64_t i = 0; i < call.count; ++i) {
     double* out = call.out + i * lanes;
-    for (int k = 0; k < call.arity; k += 2) {
-      const double* a = row_of(call.in[k], i, lanes);
-      const double* b = row_of(call.in[k + 1], i, lanes);
-      for (int64_t l = 0; l < lanes; l += 8) {
-        const Vec product = load(a + l) * load(b + l);
-        store(out + l, k == 0 ? product : load(out + l) + product);
+    for (int64_t l = 0; l < lanes; l += 8) {
+      Vec sum(0.0);
+      for (int k = 0; k < call.arity; k += 2) {
+        const Vec a = load(row_of(call.in[k], i, row_stride) + l);
+        const Vec b = load(row_of(call.in[k + 1], i, row_stride) + l);
+        sum = k == 0 ? a * b : fma(a, b, sum);
       }
+      store(out + l, sum);
     }
   }
 }
 
 void dot_reverse(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
+  const int64_t row_stride = call.row_stride;
   for (int64_t i = 0; i < call.count; ++i) {
-    const double* g_row = row_of(call.out_adjoint, i, lanes);
+    const double* g_row = row_of(call.out_adjoint, i, row_stride);
     for (int k = 0; k < call.arity; k += 2) {
-      const double* a = row_of(call.in[k], i, lanes);
-      const double* b = row_of(call.in[k + 1], i, lanes);
-      double* qa = row_of(call.adjoint[k], i, lanes);
-      double* qb = row_of(call.adjoint[k + 1], i, lanes);
+      const double* a = row_of(call.in[k], i, row_stride);
+      const double* b = row_of(call.in[k + 1], i, row_stride);
+      double* qa = row_of(call.adjoint[k], i, row_stride);
+      double* qb = row_of(call.adjoint[k + 1], i, row_stride);
       for (int64_t l = 0; l < lanes; l += 8) {
         const Vec g = call.out_adjoint.constant ? splat(*g_row) : load(g_row + l);
         const Vec da = g * load(b + l);
@@ -442,14 +543,14 @@ VINCI_INLINE Vec log_sum_exp_at(const KernelCall& call, int64_t i, int64_t l, do
   const int64_t lanes = int64_t{8} * call.chunks;
   Vec top(-kInf);
   for (int k = 0; k < call.arity; ++k) {
-    const double* p = row_of(call.in[k], i, lanes);
+    const double* p = row_of(call.in[k], i, call.row_stride);
     const Vec x = call.in[k].constant ? splat(*p) : load(p + l);
     top = select(x > top, x, top);
   }
   const Vec shift = select(abs(top) == kInf, Vec(0.0), top);  // all -inf, or +inf: no shift
   Vec sum(0.0);
   for (int k = 0; k < call.arity; ++k) {
-    const double* p = row_of(call.in[k], i, lanes);
+    const double* p = row_of(call.in[k], i, call.row_stride);
     const Vec x = call.in[k].constant ? splat(*p) : load(p + l);
     const Vec e = vm::exp(x - shift);
     sum += e;
@@ -470,7 +571,7 @@ VINCI_INLINE Vec log_sum_exp_pair(Vec a, Vec b, Vec* weight_a, Vec* weight_b) {
   const Vec high = select(a_above, a, select(is_nan(a), a, b));
   const Vec low = select(a_above, b, a);
   const Vec t =
-      select(high == low, Vec(1.0), vm::exp(low - high));  // equal infinities: no difference
+      select(high == low, Vec(1.0), vm::exp_nonpositive(low - high));  // equal infinities: no difference
   const Vec of_high = reciprocal(t + 1.0);
   const Vec of_low = t * of_high;
   *weight_a = select(a_above, of_high, of_low);
@@ -484,11 +585,11 @@ void log_sum_exp_pairs_forward(const KernelCall& call) {
   double* out = call.out;
   double* stash = call.stash;
   Reader in[2];
-  in[0].open(call.in[0], lanes);
-  in[1].open(call.in[1], lanes);
+  in[0].open(call.in[0], call.row_stride);
+  in[1].open(call.in[1], call.row_stride);
   for (int64_t i = 0; i < count; ++i) {
-    in[0].seek(i, lanes);
-    in[1].seek(i, lanes);
+    in[0].seek(i);
+    in[1].seek(i);
     for (int64_t l = 0; l < lanes; l += 8) {
       Vec wa;
       Vec wb;
@@ -510,13 +611,13 @@ void log_sum_exp_pairs_term(const KernelCall& call) {
   Reader in[2];
   Writer adjoint[2];
   for (int a = 0; a < 2; ++a) {
-    in[a].open(call.in[a], lanes);
-    adjoint[a].open(with_adjoint ? &call.adjoint[a] : nullptr, lanes);
+    in[a].open(call.in[a], call.row_stride);
+    adjoint[a].open(with_adjoint ? &call.adjoint[a] : nullptr, call.row_stride);
   }
   for (int64_t i = 0; i < count; ++i) {
     for (int a = 0; a < 2; ++a) {
-      in[a].seek(i, lanes);
-      adjoint[a].seek(i, lanes);
+      in[a].seek(i);
+      adjoint[a].seek(i);
     }
     const Vec weight = splat(weights.base[i * weights.step]);
     for (int64_t l = 0; l < lanes; l += 8) {
@@ -549,11 +650,11 @@ void log_sum_exp_forward(const KernelCall& call) {
 void log_sum_exp_reverse(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
   for (int64_t i = 0; i < call.count; ++i) {
-    const double* g_row = row_of(call.out_adjoint, i, lanes);
+    const double* g_row = row_of(call.out_adjoint, i, call.row_stride);
     const double* weights = call.stash + i * call.arity * lanes;
     for (int k = 0; k < call.arity; ++k) {
       if (!call.adjoint[k].wanted) continue;
-      double* q = row_of(call.adjoint[k], i, lanes);
+      double* q = row_of(call.adjoint[k], i, call.row_stride);
       for (int64_t l = 0; l < lanes; l += 8) {
         const Vec g = call.out_adjoint.constant ? splat(*g_row) : load(g_row + l);
         put(q + l, call.adjoint[k].accumulate, g * load(weights + k * lanes + l));
@@ -572,7 +673,7 @@ void log_sum_exp_term(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
   const bool fused = call.arity <= kMaxLocal;
   for (int64_t i = 0; i < call.count; ++i) {
-    const double weight = *row_of(call.out_adjoint, i, lanes);
+    const double weight = *row_of(call.out_adjoint, i, call.row_stride);
     for (int64_t l = 0; l < lanes; l += 8) {
       double* weights = call.adjoint == nullptr ? nullptr : local;
       const Vec y = log_sum_exp_at(call, i, l, fused ? weights : nullptr, 8);
@@ -584,9 +685,9 @@ void log_sum_exp_term(const KernelCall& call) {
         if (fused) {
           share = load(local + k * 8);
         } else {
-          share = vm::exp(load(row_of(call.in[k], i, lanes) + l) - y);
+          share = vm::exp(load(row_of(call.in[k], i, call.row_stride) + l) - y);
         }
-        put(row_of(call.adjoint[k], i, lanes) + l, call.adjoint[k].accumulate, share * weight);
+        put(row_of(call.adjoint[k], i, call.row_stride) + l, call.adjoint[k].accumulate, share * weight);
       }
     }
   }
@@ -598,13 +699,13 @@ void log_sum_exp_term(const KernelCall& call) {
 void weighted_rows(const KernelCall& call) {
   const int64_t lanes = int64_t{8} * call.chunks;
   for (int64_t i = 0; i < call.count; ++i) {
-    const Vec w = splat(*row_of(call.out_adjoint, i, lanes));
-    const double* x = row_of(call.in[0], i, lanes);
+    const Vec w = splat(*row_of(call.out_adjoint, i, call.row_stride));
+    const double* x = row_of(call.in[0], i, call.row_stride);
     for (int64_t l = 0; l < lanes; l += 8) {
       store(call.sum + l, fma(w, load(x + l), load(call.sum + l)));
     }
     if (call.adjoint == nullptr) continue;
-    double* q = row_of(call.adjoint[0], i, lanes);
+    double* q = row_of(call.adjoint[0], i, call.row_stride);
     for (int64_t l = 0; l < lanes; l += 8) store(q + l, load(q + l) + w);
   }
 }

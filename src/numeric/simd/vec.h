@@ -369,6 +369,18 @@ VINCI_INLINE Vec min(Vec a, Vec b) {
   Vec r;
   r.part[0] = (Part)_mm512_maskz_min_pd(0xff, (__m512d)a.part[0], (__m512d)b.part[0]);
   return r;
+#elif defined(__AVX2__)
+  Vec r;
+#define VINCI_F(k) r.part[k] = (Part)_mm256_min_pd((__m256d)a.part[k], (__m256d)b.part[k]);
+  VINCI_EACH(VINCI_F)
+#undef VINCI_F
+  return r;
+#elif defined(__SSE2__)
+  Vec r;
+#define VINCI_F(k) r.part[k] = (Part)_mm_min_pd((__m128d)a.part[k], (__m128d)b.part[k]);
+  VINCI_EACH(VINCI_F)
+#undef VINCI_F
+  return r;
 #else
   return select(a < b, a, b);
 #endif
@@ -378,6 +390,18 @@ VINCI_INLINE Vec max(Vec a, Vec b) {
 #if defined(__AVX512F__)
   Vec r;
   r.part[0] = (Part)_mm512_maskz_max_pd(0xff, (__m512d)a.part[0], (__m512d)b.part[0]);
+  return r;
+#elif defined(__AVX2__)
+  Vec r;
+#define VINCI_F(k) r.part[k] = (Part)_mm256_max_pd((__m256d)a.part[k], (__m256d)b.part[k]);
+  VINCI_EACH(VINCI_F)
+#undef VINCI_F
+  return r;
+#elif defined(__SSE2__)
+  Vec r;
+#define VINCI_F(k) r.part[k] = (Part)_mm_max_pd((__m128d)a.part[k], (__m128d)b.part[k]);
+  VINCI_EACH(VINCI_F)
+#undef VINCI_F
   return r;
 #else
   return select(a > b, a, b);

@@ -53,28 +53,59 @@ VINCI_INLINE TwoDoubles two_product(Vec a, Vec b) {
 
 // ---- exponentials
 
-struct ExpParts {
-  Vec exponent;  // integers
-  Vec expm1;     // e^x = 2^exponent (1 + expm1), |expm1| < 0.42
-};
-/// e^{x + low} for x in [-1100, 1100] and |low| tiny.
-VINCI_INLINE ExpParts
-exp_parts(Vec x, Vec low = Vec(-0.0)) {  // adding -0 is nothing, and compiles to nothing
-  // (e^r - 1 - r) / r^2 on |r| <= log(2)/2
+/// e^r - 1 for |r| <= log(2)/2.
+VINCI_INLINE Vec expm1_reduced(Vec r) {
+  // (e^r - 1 - r) / r^2
   static constexpr double c[] = {0.5000000000000001031,    0.1666666666666666746,
                                  0.04166666666662382053,   0.008333333333330038197,
                                  0.001388888891736708056,  0.0001984126986317155603,
                                  0.0000248015210578682052, 2.755726827690569619e-6,
                                  2.762020159103154879e-7,  2.5100472505694996e-8};
-  const Vec n = round_even(x * 1.44269504088896340736);
+  return fma(r * r, polynomial(r, c), r);
+}
+
+struct ExpParts {
+  Vec exponent;  // integers
+  Vec expm1;     // e^x = 2^exponent (1 + expm1), |expm1| < 0.42
+};
+/// 1.5 2^52 + x / log(2), which rounds to the nearest integer and leaves it in the low bits.
+/// |x| <= 1100.
+constexpr double kRounder = 6755399441055744.0;
+VINCI_INLINE Vec shifted_exponent(Vec x) {
+  return fma(x, Vec(1.44269504088896340736), Vec(kRounder));
+}
+/// e^{x + low} for x in [-1100, 1100] and |low| tiny.
+VINCI_INLINE ExpParts
+exp_parts(Vec x, Vec low = Vec(-0.0)) {  // adding -0 is nothing, and compiles to nothing
+  const Vec n = shifted_exponent(x) - kRounder;
   const Vec r = fma(n, Vec(-kLog2Low), fma(n, Vec(-kLog2High), x)) + low;
-  return {n, fma(r * r, polynomial(r, c), r)};
+  return {n, expm1_reduced(r)};
 }
 /// x limited to [-1100, 1100], where e^x has long become 0 or inf; NaN stays.
 VINCI_INLINE Vec limit_exponent(Vec x) { return max(Vec(-1100.0), min(Vec(1100.0), x)); }
 
+/// e^x for x in [-708, 708], where no result is subnormal or infinite; NaN stays. 1 ulp.
+VINCI_INLINE Vec exp_moderate(Vec x) {
+#if defined(__AVX512F__)
+  const ExpParts e = exp_parts(x);
+  return scale(e.expm1 + 1.0, e.exponent);
+#else
+  // The integer goes from the low bits straight into the exponent of the result.
+  const Vec shifted = shifted_exponent(x);
+  const Vec n = shifted - kRounder;
+  const Vec r = fma(n, Vec(-kLog2Low), fma(n, Vec(-kLog2High), x));
+  return as_double(as_int(expm1_reduced(r) + 1.0) + shift_left(as_int(shifted), 52));
+#endif
+}
+
+/// e^x for x <= 0. 1 ulp; below -708 e^-708 = 3e-308 stands for everything.
+VINCI_INLINE Vec exp_nonpositive(Vec x) { return exp_moderate(max(Vec(-708.0), x)); }
+
 /// e^x. 1 ulp.
 VINCI_INLINE Vec exp(Vec x) {
+#if !defined(__AVX512F__)
+  if (all(abs(x) <= 708.0)) return exp_moderate(x);
+#endif
   const ExpParts e = exp_parts(limit_exponent(x));
   return scale(e.expm1 + 1.0, e.exponent);
 }
