@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr int kMaxLanes = 64;
+constexpr int kMinLanes = 16;
 /// What one plate may keep in tiles: about half of a first-level cache.
 constexpr size_t kTileBytes = 24 * 1024;
 /// What values and adjoints of all rows may take: about a second-level cache.
@@ -33,9 +34,9 @@ size_t tile_rows(const Plate& plate) { return 2 * plate.num_instructions + plate
 
 int ExecutionPlan::block_lanes(Index lanes) const {
   int block = static_cast<int>(std::min<Index>(kMaxLanes, (lanes + 7) / 8 * 8));
-  while (block > 16 &&
+  while (block > kMinLanes &&
          size_t{num_rows_} * 2 * sizeof(double) * static_cast<size_t>(block) > kRowBytes) {
-    block = std::max(16, block / 2 / 8 * 8);
+    block = std::max(kMinLanes, block / 2 / 8 * 8);
   }
   return block;
 }
@@ -198,11 +199,12 @@ void ExecutionPlan::reverse_array(const ArrayInstruction& a, size_t index, Works
       w.scratch.data() + a.scratch_start * static_cast<uint64_t>(w.lanes), w.lanes);
 }
 
-int64_t ExecutionPlan::region_tile(const Region& region, const Workspace& w) const {
+int64_t ExecutionPlan::region_tile(const Region& region) const {
   const int64_t count = instructions_[steps_[region.first].index].count;
   if (region.last - region.first == 1) return count;
+  // The same whatever the number of lanes, so that adjoints add up in one order.
   // Values and adjoints of a result and of about one operand from outside for each instruction.
-  const auto row_bytes = static_cast<size_t>(w.lanes) * sizeof(double);
+  const auto row_bytes = size_t{kMaxLanes} * sizeof(double);
   const auto fitting =
       static_cast<int64_t>(kRegionBytes / (4 * row_bytes * (region.last - region.first)));
   return std::clamp<int64_t>(fitting, kMinTile, count);
@@ -215,13 +217,17 @@ void ExecutionPlan::run_global_forward(Workspace& w, bool with_stash) const {
   call.chunks = w.lanes / 8;
   call.row_stride = w.lanes;
   for (const Region& region : regions_) {
-    if (steps_[region.first].is_array) {
-      const uint32_t index = steps_[region.first].index;
+    const uint32_t index = steps_[region.first].index;
+    if (steps_[region.first].kind == Step::Kind::kArray) {
       forward_array(array_instructions_[index], index, w);
       continue;
     }
-    const int64_t count = instructions_[steps_[region.first].index].count;
-    const int64_t tile = region_tile(region, w);
+    if (steps_[region.first].kind == Step::Kind::kRows) {
+      run_rows(row_plates_[index], w, false);
+      continue;
+    }
+    const int64_t count = instructions_[index].count;
+    const int64_t tile = region_tile(region);
     for (int64_t first = 0; first < count; first += tile) {
       call.count = static_cast<int32_t>(std::min(tile, count - first));
       for (uint32_t s = region.first; s < region.last; ++s) {
@@ -252,13 +258,17 @@ void ExecutionPlan::run_global_reverse(Workspace& w) const {
   call.row_stride = w.lanes;
   for (size_t r = regions_.size(); r-- > 0;) {
     const Region& region = regions_[r];
-    if (steps_[region.first].is_array) {
-      const uint32_t index = steps_[region.first].index;
+    const uint32_t index = steps_[region.first].index;
+    if (steps_[region.first].kind == Step::Kind::kArray) {
       reverse_array(array_instructions_[index], index, w);
       continue;
     }
-    const int64_t count = instructions_[steps_[region.first].index].count;
-    const int64_t tile = region_tile(region, w);
+    if (steps_[region.first].kind == Step::Kind::kRows) {
+      run_rows(row_plates_[index], w, true);
+      continue;
+    }
+    const int64_t count = instructions_[index].count;
+    const int64_t tile = region_tile(region);
     for (int64_t first = 0; first < count; first += tile) {
       call.count = static_cast<int32_t>(std::min(tile, count - first));
       for (uint32_t s = region.last; s-- > region.first;) {
@@ -278,7 +288,8 @@ void ExecutionPlan::run_global_reverse(Workspace& w) const {
         }
         call.out = w.value.data() + (i.out_row + first) * lanes;
         call.stash = w.stash.data() + (i.stash_row + first * stash_rows(i.op, i.arity)) * lanes;
-        call.out_adjoint = {w.adjoint.data() + (i.out_row + first) * lanes, nullptr, w.lanes, false};
+        call.out_adjoint = {w.adjoint.data() + (i.out_row + first) * lanes, nullptr, w.lanes,
+                            false};
         table.reverse[static_cast<int>(i.op)](call);
       }
     }
@@ -313,6 +324,74 @@ void ExecutionPlan::run_plate(const Plate& plate, Workspace& w, bool with_gradie
   }
 }
 
+/// The memory of a tile and the arguments of a plate's instructions in it.
+struct ExecutionPlan::TileFrame {
+  uint32_t num_locals;
+  uint32_t first_slot;
+  int64_t tile;  // elements
+  int lanes;
+  double* values;
+  double* adjoints;
+  double* stash;
+
+  double* value(uint32_t k) const { return values + k * tile * lanes; }
+  double* adjoint(uint32_t k) const { return adjoints + k * tile * lanes; }
+};
+
+ExecutionPlan::TileFrame ExecutionPlan::open_tile(const Plate& plate, int64_t tile, int first_lane,
+                                                  int lanes, Workspace& w) const {
+  const size_t rows_per_element = tile_rows(plate);
+  w.tile.resize(rows_per_element * static_cast<size_t>(tile * lanes));
+  TileFrame frame{};
+  frame.num_locals = plate.num_instructions;
+  frame.tile = tile;
+  frame.lanes = lanes;
+  frame.values = w.tile.data();
+  frame.adjoints = frame.values + frame.num_locals * tile * lanes;
+  frame.stash = frame.adjoints + frame.num_locals * tile * lanes;
+  // Local slots are the same in every tile, the others move on.
+  const Instruction* instructions = instructions_.data() + plate.first_instruction;
+  frame.first_slot = instructions[0].first_slot;
+  const Instruction& root = instructions[frame.num_locals - 1];
+  const uint32_t num_slots = root.first_slot + static_cast<uint32_t>(root.arity) - frame.first_slot;
+  w.tile_args.resize(num_slots);
+  w.tile_adjoints.resize(num_slots);
+  w.moving_slots.clear();
+  for (uint32_t s = 0; s < num_slots; ++s) {
+    const Slot& slot = slots_[frame.first_slot + s];
+    if (slot.kind == Slot::Kind::kLocal) {
+      w.tile_args[s] = {frame.value(slot.start), nullptr, lanes, false};
+      w.tile_adjoints[s] = {frame.adjoint(slot.start), nullptr, lanes, true, slot.accumulate};
+      continue;
+    }
+    w.tile_args[s] = w.row_args[frame.first_slot + s];
+    w.tile_adjoints[s] = w.adjoint_args[frame.first_slot + s];
+    if (!w.tile_args[s].constant) {
+      w.tile_args[s].base += first_lane;
+      w.tile_adjoints[s].base += first_lane;
+    }
+    if (w.tile_args[s].rows != nullptr || w.tile_args[s].step != 0) w.moving_slots.push_back(s);
+  }
+  return frame;
+}
+
+void ExecutionPlan::next_tile(const TileFrame& frame, Workspace& w) {
+  for (uint32_t s : w.moving_slots) {
+    w.tile_args[s] = shifted(w.tile_args[s], frame.tile);
+    w.tile_adjoints[s] = shifted(w.tile_adjoints[s], frame.tile);
+  }
+}
+
+void ExecutionPlan::set_operands(const TileFrame& frame, const Instruction& i, bool with_gradient,
+                                 Workspace& w, KernelCall& call) {
+  call.arity = i.arity;
+  call.in = w.tile_args.data() + (i.first_slot - frame.first_slot);
+  call.adjoint =
+      with_gradient ? w.tile_adjoints.data() + (i.first_slot - frame.first_slot) : nullptr;
+  call.out = frame.value(i.out_row);
+  call.stash = with_gradient ? frame.stash + i.stash_row * frame.tile * frame.lanes : nullptr;
+}
+
 void ExecutionPlan::run_plate_lanes(const Plate& plate, int first_lane, int lanes, Workspace& w,
                                     bool with_gradient) const {
   const KernelTable& table = kernels();
@@ -321,53 +400,16 @@ void ExecutionPlan::run_plate_lanes(const Plate& plate, int first_lane, int lane
   call.row_stride = w.lanes;
   call.sum = w.sums.data() + (plate.is_jacobian ? w.lanes : 0) + first_lane;
   const RowArg weight = row_arg(plate.weight, w);
-
-  const uint32_t num_locals = plate.num_instructions;
-  const size_t rows_per_element = tile_rows(plate);
   const auto fitting =
-      static_cast<int64_t>(kTileBytes / (rows_per_element * kPlateLanes * sizeof(double)));
+      static_cast<int64_t>(kTileBytes / (tile_rows(plate) * kPlateLanes * sizeof(double)));
   const int64_t tile =
       std::min<int64_t>(std::clamp<int64_t>(fitting, kMinTile, kMaxTile), plate.count);
-  w.tile.resize(rows_per_element * static_cast<size_t>(tile * lanes));
-  const auto local_value = [&](uint32_t k) { return w.tile.data() + k * tile * lanes; };
-  const auto local_adjoint = [&](uint32_t k) {
-    return w.tile.data() + (num_locals + k) * tile * lanes;
-  };
-  double* stash = w.tile.data() + 2 * num_locals * tile * lanes;
-
-  // Local slots are the same in every tile, the others move on.
+  const TileFrame frame = open_tile(plate, tile, first_lane, lanes, w);
   const Instruction* instructions = instructions_.data() + plate.first_instruction;
-  const uint32_t first_slot = instructions[0].first_slot;
-  const Instruction& root = instructions[num_locals - 1];
-  const uint32_t num_slots = root.first_slot + static_cast<uint32_t>(root.arity) - first_slot;
-  w.tile_args.resize(num_slots);
-  w.tile_adjoints.resize(num_slots);
-  w.moving_slots.clear();
-  for (uint32_t s = 0; s < num_slots; ++s) {
-    const Slot& slot = slots_[first_slot + s];
-    if (slot.kind == Slot::Kind::kLocal) {
-      w.tile_args[s] = {local_value(slot.start), nullptr, lanes, false};
-      w.tile_adjoints[s] = {local_adjoint(slot.start), nullptr, lanes, true, slot.accumulate};
-      continue;
-    }
-    w.tile_args[s] = w.row_args[first_slot + s];
-    w.tile_adjoints[s] = w.adjoint_args[first_slot + s];
-    if (!w.tile_args[s].constant) {
-      w.tile_args[s].base += first_lane;
-      w.tile_adjoints[s].base += first_lane;
-    }
-    if (w.tile_args[s].rows != nullptr || w.tile_args[s].step != 0) w.moving_slots.push_back(s);
-  }
-  const auto set = [&](const Instruction& i) {
-    call.arity = i.arity;
-    call.in = w.tile_args.data() + (i.first_slot - first_slot);
-    call.adjoint = with_gradient ? w.tile_adjoints.data() + (i.first_slot - first_slot) : nullptr;
-    call.out = local_value(i.out_row);
-    call.stash = with_gradient ? stash + i.stash_row * tile * lanes : nullptr;
-  };
+  const Instruction& root = instructions[frame.num_locals - 1];
   const auto add_rows = [&](uint32_t local, const RowArg& row_weight, bool with_adjoint) {
-    const RowArg value{local_value(local), nullptr, lanes, false};
-    const AdjointArg adjoint{local_adjoint(local), nullptr, lanes, true, true};
+    const RowArg value{frame.value(local), nullptr, lanes, false};
+    const AdjointArg adjoint{frame.adjoint(local), nullptr, lanes, true, true};
     KernelCall add = call;
     add.in = &value;
     add.arity = 1;
@@ -378,17 +420,12 @@ void ExecutionPlan::run_plate_lanes(const Plate& plate, int first_lane, int lane
 
   for (int64_t first = 0; first < plate.count; first += tile) {
     call.count = static_cast<int32_t>(std::min(tile, plate.count - first));
-    if (first > 0) {
-      for (uint32_t s : w.moving_slots) {
-        w.tile_args[s] = shifted(w.tile_args[s], tile);
-        w.tile_adjoints[s] = shifted(w.tile_adjoints[s], tile);
-      }
-    }
-    for (uint32_t k = 0; k + 1 < num_locals; ++k) {
-      set(instructions[k]);
+    if (first > 0) next_tile(frame, w);
+    for (uint32_t k = 0; k + 1 < frame.num_locals; ++k) {
+      set_operands(frame, instructions[k], with_gradient, w, call);
       table.forward[static_cast<int>(instructions[k].op)](call);
     }
-    set(root);
+    set_operands(frame, root, with_gradient, w, call);
     call.out_adjoint = shifted(weight, first);
     if (table.term[static_cast<int>(root.op)] != nullptr) {
       table.term[static_cast<int>(root.op)](call);
@@ -398,15 +435,54 @@ void ExecutionPlan::run_plate_lanes(const Plate& plate, int first_lane, int lane
       if (with_gradient) table.reverse[static_cast<int>(root.op)](call);
     }
     uint32_t side = 0;
-    for (uint32_t k = num_locals - 1; k-- > 0;) {
+    for (uint32_t k = frame.num_locals - 1; k-- > 0;) {
       if (side < plate.num_side_terms && side_terms_[plate.first_side_term + side].local == k) {
         const RowArg all = row_arg(side_terms_[plate.first_side_term + side].weight, w);
         add_rows(k, shifted(all, first), with_gradient);
         ++side;
       }
       if (!with_gradient) continue;
-      set(instructions[k]);
-      call.out_adjoint = {local_adjoint(k), nullptr, lanes, false};
+      set_operands(frame, instructions[k], true, w, call);
+      call.out_adjoint = {frame.adjoint(k), nullptr, lanes, false};
+      table.reverse[static_cast<int>(instructions[k].op)](call);
+    }
+  }
+}
+
+void ExecutionPlan::run_rows(const Plate& plate, Workspace& w, bool backward) const {
+  const KernelTable& table = kernels();
+  KernelCall call;
+  call.chunks = w.lanes / 8;
+  call.row_stride = w.lanes;
+  // Of the same elements whatever the number of lanes, so that adjoints add up in one order.
+  const auto fitting =
+      static_cast<int64_t>(kTileBytes / (tile_rows(plate) * kPlateLanes * sizeof(double)));
+  const int64_t tile =
+      std::min<int64_t>(std::clamp<int64_t>(fitting, kMinTile, kMaxTile), plate.count);
+  const TileFrame frame = open_tile(plate, tile, 0, w.lanes, w);
+  const Instruction* instructions = instructions_.data() + plate.first_instruction;
+  const uint32_t root = frame.num_locals - 1;
+  for (int64_t first = 0; first < plate.count; first += tile) {
+    call.count = static_cast<int32_t>(std::min(tile, plate.count - first));
+    if (first > 0) next_tile(frame, w);
+    const int64_t at = (plate.out_row + first) * w.lanes;
+    const auto set = [&](uint32_t k) {
+      set_operands(frame, instructions[k], backward, w, call);
+      if (k == root) call.out = w.value.data() + at;
+    };
+    // Backward the values are computed again, but for the rows themselves.
+    const uint32_t end =
+        backward && stash_rows(instructions[root].op, instructions[root].arity) == 0
+            ? root
+            : frame.num_locals;
+    for (uint32_t k = 0; k < end; ++k) {
+      set(k);
+      table.forward[static_cast<int>(instructions[k].op)](call);
+    }
+    for (uint32_t k = frame.num_locals; backward && k-- > 0;) {
+      set(k);
+      call.out_adjoint = {k == root ? w.adjoint.data() + at : frame.adjoint(k), nullptr, w.lanes,
+                          false};
       table.reverse[static_cast<int>(instructions[k].op)](call);
     }
   }

@@ -36,10 +36,18 @@ constexpr uint32_t kRowCode = 0xffffffff;
 constexpr uint32_t kUnvisited = 0xffffffff;
 
 constexpr int32_t kMaxDepth = 64;  // of private nodes below a term
-constexpr size_t kMinPlate = 4;  // smaller groups of terms stay global where they have many nodes
+constexpr size_t kMinPlate = 4;    // smaller groups of terms stay global where they have many nodes
 constexpr size_t kMaxSmallPlate = 4;  // nodes per term
 constexpr size_t kMinWeightGroup = 24;
 constexpr int32_t kMinRegion = 64;  // elements
+
+// Global values are computed again where they are used instead of being kept in rows
+constexpr size_t kMinVirtualRows = 4096;   // where the rows would leave a second-level cache,
+constexpr int32_t kMinVirtualGroup = 256;  // where there are many of the same kind,
+constexpr int32_t kMaxVirtualUses = 4;     // each with few uses,
+constexpr int32_t kMaxVirtualCost = 12;    // and few operations behind it,
+constexpr int32_t kMaxRepeatedCost = 3;    // fewer still where it would be computed several times.
+constexpr uint32_t kMaxVirtualArity = 9;
 
 }  // namespace
 
@@ -52,6 +60,7 @@ class PlanBuilder {
     plan_.dim_ = graph_.num_parameters();
     find_live();
     find_private();
+    find_virtual();
     group_terms();
     place_global();
     find_regions();
@@ -89,8 +98,8 @@ class PlanBuilder {
   }
 
   /// A node is private where exactly one term needs it: it lives in tiles only. A term that is at
-  /// the same time an operand of another one (the y eta of a logistic density beside log(1 + e^eta))
-  /// is a side term of the other's plate.
+  /// the same time an operand of another one (the y eta of a logistic density beside log(1 +
+  /// e^eta)) is a side term of the other's plate.
   void find_private() {
     const size_t n = live_.size();
     constexpr int32_t kNobody = -1;
@@ -144,7 +153,66 @@ class PlanBuilder {
     }
   }
 
-  /// The private nodes of the term with this root, operands first.
+  static bool is_short(const Node& nd) {
+    return nd.op != Op::kParameter && nd.op != Op::kElement && nd.num_operands <= kMaxVirtualArity;
+  }
+
+  /// Global nodes that are virtual: no row keeps them, every plate that needs one computes it.
+  void find_virtual() {
+    const size_t n = live_.size();
+    virtual_.assign(n, 0);
+    std::vector<int32_t> level(n, 0);
+    std::unordered_map<int64_t, int32_t> group_size;
+    size_t num_global = 0;
+    const auto group_of = [&](size_t i) {
+      return (int64_t{level[i]} << 32) + (static_cast<int64_t>(node(i).op) << 24) +
+             std::min<int64_t>(node(i).num_operands, 0xffffff);
+    };
+    std::vector<char> pinned(n, 0);
+    std::vector<int32_t> uses(n, 0);
+    for (size_t i = 0; i < n; ++i) {
+      if (!live_[i] || node(i).op == Op::kParameter) continue;
+      const auto use = [&](Operand o, bool pins) {
+        if (o.is_constant()) return;
+        const auto k = static_cast<size_t>(o.node_index());
+        level[i] = std::max(level[i], level[k] + 1);
+        ++uses[k];
+        if (pins) pinned[k] = 1;
+      };
+      if (node(i).op == Op::kElement) {
+        for (Operand o : call_of(node(i)).inputs) use(o, true);
+        pinned[i] = 1;
+        continue;
+      }
+      for (Operand o : graph_.operands(node(i))) use(o, !is_short(node(i)));
+      if (private_[i]) continue;
+      ++num_global;
+      ++group_size[group_of(i)];
+    }
+    if (num_global < kMinVirtualRows) return;
+    if (options_.terms) {
+      for (const graph::Term& t : graph_.terms()) pinned[static_cast<size_t>(t.node)] = 1;
+      for (const graph::Guard& g : graph_.guards()) pinned[static_cast<size_t>(g.node)] = 1;
+    }
+    for (const graph::Scalar& s : options_.outputs) {
+      if (!s.is_constant()) pinned[static_cast<size_t>(s.index())] = 1;
+    }
+    std::vector<int32_t> cost(n, 0);  // operations that computing the node again would take
+    for (size_t i = 0; i < n; ++i) {
+      const Node& nd = node(i);
+      if (!live_[i] || private_[i] || pinned[i] || !is_short(nd)) continue;
+      cost[i] = 1;
+      for (Operand o : graph_.operands(nd)) {
+        if (!o.is_constant()) cost[i] += cost[static_cast<size_t>(o.node_index())];
+      }
+      const int32_t most = uses[i] == 1 ? kMaxVirtualCost : kMaxRepeatedCost;
+      virtual_[i] = uses[i] <= kMaxVirtualUses && group_size[group_of(i)] >= kMinVirtualGroup &&
+                    cost[i] <= most;
+      if (!virtual_[i]) cost[i] = 0;
+    }
+  }
+
+  /// The private and virtual nodes below `root`, operands first, and `root`.
   void private_nodes(size_t root, std::vector<NodeIndex>& nodes) {
     local_.resize(live_.size(), kUnvisited);
     nodes.clear();
@@ -158,7 +226,7 @@ class PlanBuilder {
         const Operand o = operands[next++];
         if (o.is_constant()) continue;
         const auto k = static_cast<size_t>(o.node_index());
-        if (!private_[k] || local_[k] != kUnvisited) continue;
+        if (!is_local(k) || local_[k] != kUnvisited) continue;
         stack.emplace_back(k, 0);  // ends the use of `i` and `next`
         descends = true;
       }
@@ -169,6 +237,7 @@ class PlanBuilder {
       nodes.push_back(static_cast<NodeIndex>(done));
     }
   }
+  bool is_local(size_t i) const { return private_[i] || virtual_[i]; }
   void forget_locals(const std::vector<NodeIndex>& nodes) {
     for (NodeIndex i : nodes) local_[static_cast<size_t>(i)] = kUnvisited;
   }
@@ -187,6 +256,7 @@ class PlanBuilder {
     std::vector<Member> members;
     KeyMap forms;
     std::vector<uint32_t> key;
+    std::vector<NodeIndex> nodes;
     for (size_t i = 0; i < n; ++i) {
       const Node& nd = node(i);
       if (nd.op == Op::kParameter) {
@@ -208,12 +278,14 @@ class PlanBuilder {
         }
         continue;
       }
-      key.clear();
-      key.push_back(static_cast<uint32_t>(nd.op));
-      for (Operand o : graph_.operands(nd)) {
-        look(o);
-        key.push_back(o.is_constant() ? kConstantCode : kRowCode);
+      for (Operand o : graph_.operands(nd)) look(o);
+      if (virtual_[i]) {
+        level[i] = deepest;  // no later than what it is computed from
+        continue;
       }
+      private_nodes(i, nodes);
+      form_key(nodes, key);
+      forget_locals(nodes);
       level[i] = deepest + 1;
       const auto form = forms.try_emplace(key, static_cast<uint32_t>(forms.size())).first->second;
       members.push_back({level[i], form, static_cast<NodeIndex>(i)});
@@ -248,7 +320,8 @@ class PlanBuilder {
     const auto& steps = plan_.steps_;
     for (size_t first = 0; first < steps.size();) {
       size_t last = first + 1;
-      if (!steps[first].is_array && instruction(steps[first]).count >= kMinRegion) {
+      if (steps[first].kind == ExecutionPlan::Step::Kind::kInstruction &&
+          instruction(steps[first]).count >= kMinRegion) {
         while (last < steps.size() && joins(first, last)) ++last;
       }
       plan_.regions_.push_back({static_cast<uint32_t>(first), static_cast<uint32_t>(last)});
@@ -263,7 +336,7 @@ class PlanBuilder {
   /// Whether step `next` may be tiled together with the steps [first, next).
   bool joins(size_t first, size_t next) const {
     const ExecutionPlan::Step& step = plan_.steps_[next];
-    if (step.is_array) return false;
+    if (step.kind != ExecutionPlan::Step::Kind::kInstruction) return false;
     const Instruction& i = instruction(step);
     if (i.count != instruction(plan_.steps_[first]).count) return false;
     const uint32_t region_begin = instruction(plan_.steps_[first]).out_row;
@@ -303,12 +376,28 @@ class PlanBuilder {
     }
     plan_.array_slots_.push_back(std::move(inputs));
     for (NodeIndex output : call.outputs) row_[static_cast<size_t>(output)] = plan_.num_rows_++;
-    plan_.steps_.push_back({true, static_cast<uint32_t>(plan_.array_instructions_.size())});
+    plan_.steps_.push_back({ExecutionPlan::Step::Kind::kArray,
+                            static_cast<uint32_t>(plan_.array_instructions_.size())});
     plan_.array_instructions_.push_back(instruction);
   }
 
   void place_group(const std::vector<NodeIndex>& group) {
     const Node& head = graph_.node(group[0]);
+    const auto operands = graph_.operands(head);
+    if (std::any_of(operands.begin(), operands.end(), [&](Operand o) {
+          return !o.is_constant() && virtual_[static_cast<size_t>(o.node_index())];
+        })) {
+      Plate plate{};
+      plate.count = static_cast<int32_t>(group.size());
+      plate.is_rows = true;
+      plate.out_row = plan_.num_rows_;
+      emit(group, plate);
+      for (NodeIndex i : group) row_[static_cast<size_t>(i)] = plan_.num_rows_++;
+      plan_.steps_.push_back(
+          {ExecutionPlan::Step::Kind::kRows, static_cast<uint32_t>(plan_.row_plates_.size())});
+      plan_.row_plates_.push_back(plate);
+      return;
+    }
     const auto arity = static_cast<int32_t>(head.num_operands);
     Instruction instruction{head.op,
                             arity,
@@ -323,7 +412,8 @@ class PlanBuilder {
     for (NodeIndex i : group) row_[static_cast<size_t>(i)] = plan_.num_rows_++;
     plan_.num_stash_rows_ +=
         static_cast<uint32_t>(stash_rows(head.op, arity)) * static_cast<uint32_t>(group.size());
-    plan_.steps_.push_back({false, static_cast<uint32_t>(plan_.instructions_.size())});
+    plan_.steps_.push_back({ExecutionPlan::Step::Kind::kInstruction,
+                            static_cast<uint32_t>(plan_.instructions_.size())});
     plan_.instructions_.push_back(instruction);
   }
 
@@ -362,6 +452,26 @@ class PlanBuilder {
 
   // ---- plates
 
+  /// What elements of one plate have in common: operations, and for each operand whether it is a
+  /// constant, a row or a local value.
+  void form_key(const std::vector<NodeIndex>& nodes, std::vector<uint32_t>& key) const {
+    key.clear();
+    for (NodeIndex i : nodes) {
+      const Node& nd = graph_.node(i);
+      key.push_back(static_cast<uint32_t>(nd.op) * 2 +
+                    (side_[static_cast<size_t>(i)] != nullptr ? 1 : 0));
+      key.push_back(nd.num_operands);
+      for (Operand o : graph_.operands(nd)) {
+        if (o.is_constant()) {
+          key.push_back(kConstantCode);
+          continue;
+        }
+        const auto child = static_cast<size_t>(o.node_index());
+        key.push_back(is_local(child) ? local_[child] : kRowCode);
+      }
+    }
+  }
+
   /// Terms of one form: the same operations in the same order, and for each operand the same choice
   /// of constant, row or private value.
   void group_terms() {
@@ -371,21 +481,7 @@ class PlanBuilder {
     std::vector<NodeIndex> nodes;
     const auto form_of = [&](size_t root) {
       private_nodes(root, nodes);
-      key.clear();
-      for (NodeIndex i : nodes) {
-        const Node& nd = graph_.node(i);
-        key.push_back(static_cast<uint32_t>(nd.op) * 2 +
-                      (side_[static_cast<size_t>(i)] != nullptr ? 1 : 0));
-        key.push_back(nd.num_operands);
-        for (Operand o : graph_.operands(nd)) {
-          if (o.is_constant()) {
-            key.push_back(kConstantCode);
-            continue;
-          }
-          const auto child = static_cast<size_t>(o.node_index());
-          key.push_back(private_[child] ? local_[child] : kRowCode);
-        }
-      }
+      form_key(nodes, key);
       forget_locals(nodes);
       return forms.try_emplace(key, static_cast<uint32_t>(forms.size())).first->second;
     };
@@ -460,7 +556,10 @@ class PlanBuilder {
       plan_.slots_.push_back(
           make_slot(terms, [](const graph::Term* t) { return Operand::node(t->node); }));
     } else {
-      emit(terms, plate);
+      std::vector<NodeIndex> roots;
+      roots.reserve(terms.size());
+      for (const graph::Term* t : terms) roots.push_back(t->node);
+      emit(roots, plate);
     }
     plan_.plates_.push_back(plate);
   }
@@ -474,28 +573,29 @@ class PlanBuilder {
     return slot;
   }
 
-  /// Instructions for the private nodes of these terms, one term per element, operands first.
-  void emit(const std::vector<const graph::Term*>& terms, Plate& plate) {
+  /// Instructions for the private and virtual nodes below these roots and for the roots, one root
+  /// per element, operands first.
+  void emit(const std::vector<NodeIndex>& roots, Plate& plate) {
     // nodes[k][e]: the k-th private node of element e.
     std::vector<std::vector<NodeIndex>> nodes;
     std::vector<std::vector<Slot>> slots;
-    std::vector<NodeIndex> of_term;
-    for (size_t e = 0; e < terms.size(); ++e) {
-      private_nodes(static_cast<size_t>(terms[e]->node), of_term);
+    std::vector<NodeIndex> below;
+    for (size_t e = 0; e < roots.size(); ++e) {
+      private_nodes(static_cast<size_t>(roots[e]), below);
       if (e == 0) {
-        nodes.resize(of_term.size(), std::vector<NodeIndex>(terms.size()));
-        for (NodeIndex i : of_term) {
+        nodes.resize(below.size(), std::vector<NodeIndex>(roots.size()));
+        for (NodeIndex i : below) {
           slots.emplace_back();
           for (Operand o : graph_.operands(graph_.node(i))) {
-            const bool local = !o.is_constant() && private_[static_cast<size_t>(o.node_index())];
+            const bool local = !o.is_constant() && is_local(static_cast<size_t>(o.node_index()));
             slots.back().push_back(
                 local ? Slot{Slot::Kind::kLocal, local_[static_cast<size_t>(o.node_index())], 0}
                       : Slot{});
           }
         }
       }
-      for (size_t k = 0; k < of_term.size(); ++k) nodes[k][e] = of_term[k];
-      forget_locals(of_term);
+      for (size_t k = 0; k < below.size(); ++k) nodes[k][e] = below[k];
+      forget_locals(below);
     }
     // The last user of a value is the first to write its adjoint.
     std::vector<char> written(nodes.size(), 0);
@@ -516,17 +616,17 @@ class PlanBuilder {
         slots[k][a] =
             make_slot(nodes[k], [&](NodeIndex i) { return graph_.operands(graph_.node(i))[a]; });
       }
-      plan_.instructions_.push_back({head.op, arity, static_cast<int32_t>(terms.size()),
+      plan_.instructions_.push_back({head.op, arity, static_cast<int32_t>(roots.size()),
                                      static_cast<uint32_t>(plan_.slots_.size()),
                                      static_cast<uint32_t>(k), plate.stash_rows});
       plan_.slots_.insert(plan_.slots_.end(), slots[k].begin(), slots[k].end());
       plate.stash_rows += static_cast<uint32_t>(stash_rows(head.op, arity));
     }
     plate.first_side_term = static_cast<uint32_t>(plan_.side_terms_.size());
-    std::vector<const graph::Term*> sides(terms.size());
+    std::vector<const graph::Term*> sides(roots.size());
     for (size_t k = nodes.size(); k-- > 0;) {
       if (side_[static_cast<size_t>(nodes[k][0])] == nullptr) continue;
-      for (size_t e = 0; e < terms.size(); ++e) sides[e] = side_[static_cast<size_t>(nodes[k][e])];
+      for (size_t e = 0; e < roots.size(); ++e) sides[e] = side_[static_cast<size_t>(nodes[k][e])];
       plan_.side_terms_.push_back({static_cast<uint32_t>(k), weight_slot(sides)});
       ++plate.num_side_terms;
     }
@@ -537,6 +637,7 @@ class PlanBuilder {
   const PlanOptions& options_;
   std::vector<char> live_;
   std::vector<char> private_;
+  std::vector<char> virtual_;
   std::vector<int32_t> owner_;
   std::vector<const graph::Term*> side_;  // of a private node: the term that it is besides
   std::vector<uint32_t> local_;           // number in the term at hand
@@ -583,13 +684,19 @@ std::string ExecutionPlan::dump() const {
     text += '\n';
   };
   for (const Step& step : steps_) {
-    if (step.is_array) {
+    if (step.kind == Step::Kind::kArray) {
       const ArrayInstruction& a = array_instructions_[step.index];
       const graph::ArrayCall& call = array_calls_[static_cast<size_t>(a.call)];
       text += fmt::format("r{} = {} {} -> {}\n", a.out_row, call.function->name(),
                           call.inputs.size(), call.outputs.size());
-    } else {
+    } else if (step.kind == Step::Kind::kInstruction) {
       show(instructions_[step.index], "r");
+    } else {
+      const Plate& p = row_plates_[step.index];
+      text += fmt::format("r{} = rows x{}\n", p.out_row, p.count);
+      for (uint32_t i = 0; i < p.num_instructions; ++i) {
+        show(instructions_[p.first_instruction + i], "  t");
+      }
     }
   }
   for (const Plate& p : plates_) {

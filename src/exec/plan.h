@@ -57,7 +57,9 @@ struct SideTerm {
   Slot weight;  // kConstant or kColumn
 };
 
-/// A maximal set of terms of one form: sum_i weight_i f(operands_i).
+/// Elements of one form: terms, sum_i weight_i f(operands_i), or, where is_rows, rows out_row + i
+/// of global values whose intermediate values are computed forward and again backward instead of
+/// being kept.
 struct Plate {
   int32_t count;
   bool is_jacobian;
@@ -69,7 +71,9 @@ struct Plate {
   uint32_t stash_rows;        // per element
   uint32_t first_side_term;
   uint32_t num_side_terms;  // the last local value first
-  source::Span span;        // of its first term
+  bool is_rows;
+  uint32_t out_row;
+  source::Span span;  // of its first term
 };
 
 struct PlanOptions {
@@ -113,7 +117,8 @@ class ExecutionPlan {
     uint32_t row;
   };
   struct Step {  // of the global section
-    bool is_array;
+    enum class Kind : uint8_t { kArray, kInstruction, kRows };
+    Kind kind;
     uint32_t index;
   };
 
@@ -130,11 +135,18 @@ class ExecutionPlan {
   AdjointArg adjoint_arg(const Slot& slot, const Workspace& w) const;
   void forward_array(const ArrayInstruction& a, size_t index, Workspace& w) const;
   void reverse_array(const ArrayInstruction& a, size_t index, Workspace& w) const;
-  int64_t region_tile(const Region& region, const Workspace& w) const;
+  int64_t region_tile(const Region& region) const;
   void load_points(LaneMatrix points, Index first, int lanes, Workspace& w) const;
   void run_global_forward(Workspace& w, bool with_stash) const;
   void run_global_reverse(Workspace& w) const;
   void run_plate(const Plate& plate, Workspace& w, bool with_gradient) const;
+  struct TileFrame;
+  TileFrame open_tile(const Plate& plate, int64_t tile, int first_lane, int lanes,
+                      Workspace& w) const;
+  static void next_tile(const TileFrame& frame, Workspace& w);
+  static void set_operands(const TileFrame& frame, const Instruction& i, bool with_gradient,
+                           Workspace& w, KernelCall& call);
+  void run_rows(const Plate& plate, Workspace& w, bool backward) const;
   void run_plate_lanes(const Plate& plate, int first_lane, int lanes, Workspace& w,
                        bool with_gradient) const;
   void apply_guards(Workspace& w, int used) const;
@@ -157,6 +169,7 @@ class ExecutionPlan {
   std::vector<Step> steps_;
   std::vector<Region> regions_;
   std::vector<Plate> plates_;
+  std::vector<Plate> row_plates_;
   std::vector<SideTerm> side_terms_;
   struct GuardRow {
     graph::Guard::Kind kind;

@@ -256,6 +256,135 @@ TEST(PlanTest, ObservationsOfOneMeanFoldToCountMeanAndSpread) {
   EXPECT_NEAR(before.log_density, after.log_density, 1e-10 * std::abs(before.log_density));
 }
 
+/// Values and gradients of a lane are the same to the last bit alone and among 69 others.
+void expect_lanes_do_not_depend_on_the_block(const Graph& g) {
+  const ExecutionPlan plan(g);
+  const auto dim = static_cast<size_t>(g.num_parameters());
+  constexpr int kLanes = 70;
+  std::vector<double> points(dim * kLanes);
+  for (size_t k = 0; k < points.size(); ++k) points[k] = std::sin(static_cast<double>(k));
+  std::vector<double> all(kLanes);
+  std::vector<double> all_gradient(points.size());
+  const auto rows = static_cast<Index>(dim);
+  plan.evaluate({points.data(), rows, kLanes, kLanes}, all,
+                {all_gradient.data(), rows, kLanes, kLanes});
+  for (size_t l = 0; l < kLanes; l += 23) {
+    std::vector<double> point(dim);
+    for (size_t d = 0; d < dim; ++d) point[d] = points[d * kLanes + l];
+    std::vector<double> one(1);
+    std::vector<double> gradient(dim);
+    plan.evaluate({point.data(), rows, 1, 1}, one, {gradient.data(), rows, 1, 1});
+    ASSERT_EQ(one[0], all[l]);
+    for (size_t d = 0; d < dim; ++d) ASSERT_EQ(gradient[d], all_gradient[d * kLanes + l]);
+  }
+}
+
+TEST(PlanTest, PredictorsOfTwoTermsStayInTheirPlate) {
+  Graph g;
+  std::vector<Scalar> ability;
+  for (int j = 0; j < 30; ++j) ability.push_back(g.parameter(j));
+  for (int i = 0; i < 10; ++i) {
+    const Scalar slope = g.exp(g.parameter(30 + 2 * i));
+    for (int j = 0; j < 30; ++j) {
+      const Scalar eta =
+          g.mul(slope, g.sub(ability[static_cast<size_t>(j)], g.parameter(31 + 2 * i)));
+      if ((i + j) % 3 != 0) g.add_term(eta, {}, false, 1 + (i + j) % 2);
+      g.add_term(g.log1p_exp(eta), {}, false, -1);
+    }
+  }
+  const ExecutionPlan plan(g);
+  EXPECT_NE(plan.dump().find("side term"), std::string::npos) << plan.dump();
+  expect_plan_matches(g, 19, 3, 1e-11, "shared predictors");
+  expect_lanes_do_not_depend_on_the_block(g);
+}
+
+TEST(PlanTest, ValuesUsedTwiceByOneTermAreLocal) {
+  Graph g;
+  for (int i = 0; i < 40; ++i) {
+    const Scalar x = g.add(g.mul(0.1 * (i + 1), g.parameter(0)), g.parameter(1));
+    const Scalar e = g.apply(Op::kTanh, x);
+    g.add_term(g.mul(g.mul(x, e), g.add(e, g.square(x))), {});
+  }
+  const ExecutionPlan plan(g);
+  ASSERT_EQ(plan.plates().size(), 1U) << plan.dump();
+  EXPECT_GT(plan.plates()[0].num_instructions, 4U);
+  expect_plan_matches(g, 21, 4, 1e-11, "values used twice");
+  expect_lanes_do_not_depend_on_the_block(g);
+}
+
+TEST(PlanTest, LinearPredictorsWithSharedAndMovingRows) {
+  std::mt19937_64 rng(9);
+  std::normal_distribution<double> normal;
+  for (const bool has_groups : {false, true}) {
+    Graph g;
+    for (int n = 0; n < 211; ++n) {
+      std::vector<double> c;
+      std::vector<Scalar> x;
+      for (int k = 0; k < 5; ++k) {
+        c.push_back(normal(rng));
+        x.push_back(g.parameter(k));
+      }
+      if (has_groups) {
+        c.push_back(1);
+        x.push_back(g.parameter(5 + n % 7));
+      }
+      const Scalar eta = g.lincomb(0.3, c, x);
+      g.add_term(n % 2 == 0 ? g.log1p_exp(eta) : g.exp(g.mul(0.1, eta)), {}, false, -1);
+    }
+    expect_plan_matches(g, 37, 5, 1e-11, "linear predictors");
+    expect_lanes_do_not_depend_on_the_block(g);
+  }
+}
+
+TEST(PlanTest, ManyGlobalValuesAreComputedAgainInsteadOfKept) {
+  Graph g;
+  constexpr int kCount = 1500;
+  const Scalar tau = g.exp(g.parameter(2 * kCount));
+  std::vector<Scalar> beta;
+  std::vector<double> c;
+  for (int j = 0; j < kCount; ++j) {
+    const Scalar lambda = g.exp(g.mul(0.3, g.parameter(kCount + j)));
+    const Scalar squared = g.square(lambda);
+    const Scalar slab = g.sqrt(g.div(squared, g.add(1.0, g.mul(tau, squared))));
+    beta.push_back(g.mul(g.mul(g.parameter(j), slab), tau));
+    c.push_back(std::cos(j) / kCount);
+    g.add_term(g.log1p(squared), {}, false, -1);
+  }
+  for (int n = 0; n < 20; ++n) {
+    for (int j = 0; j < kCount; ++j) c[static_cast<size_t>(j)] = std::cos(j + 3 * n) / kCount;
+    g.add_term(g.log1p_exp(g.lincomb(0.1, c, beta)), {}, false, -1);
+  }
+  const ExecutionPlan plan(g);
+  EXPECT_NE(plan.dump().find("rows x1500"), std::string::npos) << plan.dump().substr(0, 4000);
+  expect_plan_matches(g, 9, 6, 1e-10, "values computed again");
+  expect_lanes_do_not_depend_on_the_block(g);
+  // Outputs read such values, too.
+  const std::vector<Scalar> outputs = beta;
+  PlanOptions options;
+  options.terms = false;
+  options.outputs = outputs;
+  const ExecutionPlan reader(g, options);
+  const auto dim = static_cast<Index>(g.num_parameters());
+  std::vector<double> theta(static_cast<size_t>(dim), 0.25);
+  std::vector<double> values(outputs.size());
+  reader.evaluate_outputs({theta.data(), dim, 1, 1},
+                          {values.data(), static_cast<Index>(outputs.size()), 1, 1});
+  const auto expected = graph::reference_evaluate(g, theta, outputs);
+  for (size_t j = 0; j < outputs.size(); j += 100)
+    EXPECT_NEAR(values[j], expected.outputs[j], 1e-13);
+}
+
+TEST(PlanTest, LongDotProductsBecomePlates) {
+  Graph g;
+  std::vector<Scalar> difference;
+  for (int j = 0; j < 60; ++j)
+    difference.push_back(g.sub(g.parameter(j), g.parameter((7 * j) % 60)));
+  g.add_term(g.mul(-0.5, g.dot(difference, difference)), {});
+  graph::run_passes(g);
+  EXPECT_GT(g.terms().size(), 50U);
+  expect_plan_matches(g, 10, 7, 1e-12, "long dot product");
+}
+
 TEST(PlanTest, LanesOutsideOfTheSupportHaveDensityZero) {
   Graph g;
   const Scalar x = g.parameter(0);

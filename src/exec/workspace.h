@@ -57,7 +57,7 @@ struct ExecutionPlan::Workspace {
   std::vector<RowArg> tile_args;
   std::vector<AdjointArg> tile_adjoints;
   std::vector<uint32_t> moving_slots;  // whose arguments differ between tiles
-  std::vector<char> inside;  // lanes in the support
+  std::vector<char> inside;            // lanes in the support
 };
 
 }  // namespace vinci::exec

@@ -8,8 +8,8 @@
 
 namespace vinci::exec {
 
-/// An operand of `count` elements. Element i is at base + i * step, or, where `rows` is not null, in
-/// row rows[i] at base + rows[i] * row_stride of the call; step 0 is one row for all elements. A
+/// An operand of `count` elements. Element i is at base + i * step, or, where `rows` is not null,
+/// in row rows[i] at base + rows[i] * row_stride of the call; step 0 is one row for all elements. A
 /// constant operand has one number per element, for every lane.
 struct RowArg {
   const double* base = nullptr;

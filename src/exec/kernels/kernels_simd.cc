@@ -441,8 +441,7 @@ VINCI_INLINE void lincomb_reverse_shared(const KernelCall& call, const int* oper
 #pragma GCC unroll 8
   for (int j = 0; j < K; ++j) {
 #pragma GCC unroll 8
-    for (int c = 0; c < C; ++c)
-      store(call.adjoint[operand[j]].base + l + 8 * c, sum[j][c]);
+    for (int c = 0; c < C; ++c) store(call.adjoint[operand[j]].base + l + 8 * c, sum[j][c]);
   }
 }
 
@@ -570,8 +569,8 @@ VINCI_INLINE Vec log_sum_exp_pair(Vec a, Vec b, Vec* weight_a, Vec* weight_b) {
   const Mask a_above = a >= b;
   const Vec high = select(a_above, a, select(is_nan(a), a, b));
   const Vec low = select(a_above, b, a);
-  const Vec t =
-      select(high == low, Vec(1.0), vm::exp_nonpositive(low - high));  // equal infinities: no difference
+  const Vec t = select(high == low, Vec(1.0),
+                       vm::exp_nonpositive(low - high));  // equal infinities: no difference
   const Vec of_high = reciprocal(t + 1.0);
   const Vec of_low = t * of_high;
   *weight_a = select(a_above, of_high, of_low);
@@ -687,7 +686,8 @@ void log_sum_exp_term(const KernelCall& call) {
         } else {
           share = vm::exp(load(row_of(call.in[k], i, call.row_stride) + l) - y);
         }
-        put(row_of(call.adjoint[k], i, call.row_stride) + l, call.adjoint[k].accumulate, share * weight);
+        put(row_of(call.adjoint[k], i, call.row_stride) + l, call.adjoint[k].accumulate,
+            share * weight);
       }
     }
   }

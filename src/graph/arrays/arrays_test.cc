@@ -137,6 +137,30 @@ TEST_P(Arrays, DataMatrixProduct) {
   EXPECT_EQ(y[0][7], 1400);
 }
 
+TEST_P(Arrays, SparseDataMatrixProduct) {
+  for (int lanes : {8, 24})
+    for (int rows : {1, 9})
+      for (int cols : {5, 300}) {  // more than one block of columns
+        numeric::RandomStream random(7);
+        std::vector<double> m(static_cast<size_t>(rows * cols), 0.0);
+        for (size_t i = 0; i < m.size(); i += 4) m[i] = random.normal();
+        const auto f = data_matrix_product(m, rows, cols);
+        const Rows x = normal_rows(cols, lanes, 8);
+        const Rows y = evaluate(*f, x, lanes).out;
+        for (int i = 0; i < rows; ++i)
+          for (size_t lane = 0; lane < static_cast<size_t>(lanes); ++lane) {
+            double want = 0;
+            for (int k = 0; k < cols; ++k)
+              want += m[static_cast<size_t>(i * cols + k)] * x[static_cast<size_t>(k)][lane];
+            EXPECT_NEAR(y[static_cast<size_t>(i)][lane], want, 1e-12);
+          }
+        expect_adjoints(*f, x);
+        EXPECT_TRUE(f->equals(*data_matrix_product(m, rows, cols)));
+        m[0] += 1;
+        EXPECT_FALSE(f->equals(*data_matrix_product(m, rows, cols)));
+      }
+}
+
 TEST_P(Arrays, RepeatedInputsOfADataMatrixProductAddUp) {
   const auto f = data_matrix_product({1, 2, 3, 4, 5, 6}, 2, 3);
   const Rows x(3, std::vector<double>(8, 1.0));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <unordered_map>
 
 namespace vinci::graph {
 
@@ -61,7 +62,10 @@ std::vector<PassReport> run_passes(Graph& graph, const PassOptions& options) {
 // ---- split-terms
 // ----------------------------------------------------------------------------------------------
 
-void split_terms(Graph& graph) {
+namespace {
+
+/// Terms that are linear combinations become their addends.
+void split_linear_combinations(Graph& graph) {
   const size_t n = graph.nodes().size();
   std::vector<Term> terms;
   double constants[2] = {0, 0};
@@ -96,6 +100,68 @@ void split_terms(Graph& graph) {
     std::reverse(terms.begin() + static_cast<std::ptrdiff_t>(first), terms.end());
   }
   graph.replace_terms(std::move(terms), constants[0], constants[1]);
+}
+
+/// Longer dot products that are terms and nothing else become a term for each product.
+constexpr uint32_t kMinSplitDot = 32;  // operands
+
+void split_dot_products(Graph& graph) {
+  const auto is_long_dot = [&](const Term& t) {
+    const Node& node = graph.node(t.node);
+    return node.op == Op::kDot && node.num_operands >= kMinSplitDot;
+  };
+  if (std::none_of(graph.terms().begin(), graph.terms().end(), is_long_dot)) return;
+  const std::vector<char> live = live_nodes(graph);
+  std::vector<char> used(live.size(), 0);
+  const auto use = [&](Operand o) {
+    if (!o.is_constant()) used[static_cast<size_t>(o.node_index())] = 1;
+  };
+  for (size_t i = 0; i < live.size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    if (!live[i] || node.op == Op::kParameter || node.op == Op::kElement) continue;
+    for (Operand o : graph.operands(node)) use(o);
+  }
+  for (const ArrayCall& call : graph.array_calls()) {
+    for (Operand o : call.inputs) use(o);
+  }
+  for (const Guard& g : graph.guards()) used[static_cast<size_t>(g.node)] = 1;
+
+  std::vector<Term> terms;
+  std::unordered_map<int64_t, size_t> place;  // of node and kind in `terms`
+  double constants[2] = {0, 0};
+  const auto add = [&](const Term& t) {
+    const auto [entry, is_new] =
+        place.try_emplace(t.node * int64_t{2} + t.is_jacobian, terms.size());
+    if (is_new) {
+      terms.push_back(t);
+    } else {
+      terms[entry->second].weight += t.weight;
+    }
+  };
+  for (const Term& t : graph.terms()) {
+    if (!is_long_dot(t) || used[static_cast<size_t>(t.node)]) {
+      add(t);
+      continue;
+    }
+    const auto view = graph.operands(graph.node(t.node));
+    const std::vector<Operand> ops(view.begin(), view.end());  // `mul` adds nodes
+    for (size_t k = 0; k + 1 < ops.size(); k += 2) {
+      const Scalar product = graph.mul(graph.scalar(ops[k]), graph.scalar(ops[k + 1]));
+      if (product.is_constant()) {
+        constants[t.is_jacobian] += t.weight * product.constant();
+      } else {
+        add({product.index(), t.weight, t.is_jacobian, t.span});
+      }
+    }
+  }
+  graph.replace_terms(std::move(terms), constants[0], constants[1]);
+}
+
+}  // namespace
+
+void split_terms(Graph& graph) {
+  split_linear_combinations(graph);
+  split_dot_products(graph);
 }
 
 // ---- flatten-linear

@@ -11,7 +11,7 @@ namespace vinci::graph {
 
 /// Terms that are linear combinations become their addends, with weights: constants and shared
 /// parts (the -log sigma of n normal densities, the y'X of a logistic regression) are then computed
-/// once. O(nodes).
+/// once. Long dot products become their products, which form plates. O(nodes).
 void split_terms(Graph& graph);
 
 /// Normal terms that share their scale become their sufficient statistics: observations with one

@@ -47,7 +47,14 @@ VINCI_SIMD_DECLARE(
     /// y [rows] = P x [cols], or += where accumulate, with P in panels. Null rows of y are skipped;
     /// `spare`: one row of lanes doubles.
     void panel_product(int64_t rows, int64_t cols, const double* panels, const double* const* x,
-                       double* const* y, bool accumulate, double* spare, int lanes);)
+                       double* const* y, bool accumulate, double* spare, int lanes);
+
+    /// y [rows] = P x, or += where accumulate, with the nonzero elements of P by blocks of columns
+    /// (SparseBlocks): those of row r in block b are numbers starts[b rows + r] up to the next
+    /// start. Null rows of y are skipped.
+    void sparse_product(int64_t rows, int64_t blocks, const uint32_t* starts,
+                        const uint32_t* columns, const double* values, const double* const* x,
+                        double* const* y, bool accumulate, int lanes);)
 
 /// Doubles that the panels of a [rows, cols] matrix take.
 inline int64_t panel_size(int64_t rows, int64_t cols) {

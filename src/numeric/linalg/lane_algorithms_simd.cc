@@ -103,13 +103,25 @@ VINCI_INLINE Vec inner(int64_t n, const double* a, int64_t stride_a, const doubl
   return s0 + s1;
 }
 
-/// One panel of eight rows times `Columns` lane blocks, over columns [begin, end).
+/// What panel_kernel keeps in registers: rows of a panel times lane blocks.
+#if defined(__AVX512F__)
+constexpr int kKernelRows = 8;
+constexpr int kKernelColumns = 2;
+#elif defined(__AVX2__)
+constexpr int kKernelRows = 4;
+constexpr int kKernelColumns = 1;
+#else
+constexpr int kKernelRows = 2;
+constexpr int kKernelColumns = 1;
+#endif
+
+/// kKernelRows rows of a panel times `Columns` lane blocks, over columns [begin, end).
 template <int Columns>
 VINCI_INLINE void panel_kernel(const double* panel, int64_t begin, int64_t end,
                                const double* const* x, int lane, double* const* y, bool add) {
-  Vec sum[kPanelRows][Columns];
+  Vec sum[kKernelRows][Columns];
 #pragma GCC unroll 8
-  for (int r = 0; r < kPanelRows; ++r)
+  for (int r = 0; r < kKernelRows; ++r)
 #pragma GCC unroll 2
     for (int c = 0; c < Columns; ++c)
       sum[r][c] = add ? load_unaligned(y[r] + lane + c * kVecSize) : Vec(0.0);
@@ -118,16 +130,39 @@ VINCI_INLINE void panel_kernel(const double* panel, int64_t begin, int64_t end,
 #pragma GCC unroll 2
     for (int c = 0; c < Columns; ++c) v[c] = load_unaligned(x[k] + lane + c * kVecSize);
 #pragma GCC unroll 8
-    for (int r = 0; r < kPanelRows; ++r) {
+    for (int r = 0; r < kKernelRows; ++r) {
       const Vec p = Vec(panel[k * kPanelRows + r]);
 #pragma GCC unroll 2
       for (int c = 0; c < Columns; ++c) sum[r][c] = fma(p, v[c], sum[r][c]);
     }
   }
 #pragma GCC unroll 8
-  for (int r = 0; r < kPanelRows; ++r)
+  for (int r = 0; r < kKernelRows; ++r)
 #pragma GCC unroll 2
     for (int c = 0; c < Columns; ++c) store_unaligned(y[r] + lane + c * kVecSize, sum[r][c]);
+}
+
+template <int N>
+struct Width {
+  static constexpr int value = N;
+};
+
+/// The elements of one row of a sparse block times `Columns` lane blocks.
+template <int Columns>
+VINCI_INLINE void sparse_kernel(int64_t count, const uint32_t* column, const double* value,
+                                const double* const* x, int64_t lane, double* y, bool add) {
+  Vec sum[Columns];
+#pragma GCC unroll 4
+  for (int c = 0; c < Columns; ++c)
+    sum[c] = add ? load_unaligned(y + lane + c * kVecSize) : Vec(0.0);
+  for (int64_t k = 0; k < count; ++k) {
+    const Vec p = Vec(value[k]);
+    const double* row = x[column[k]] + lane;
+#pragma GCC unroll 4
+    for (int c = 0; c < Columns; ++c) sum[c] = fma(p, load_unaligned(row + c * kVecSize), sum[c]);
+  }
+#pragma GCC unroll 4
+  for (int c = 0; c < Columns; ++c) store_unaligned(y + lane + c * kVecSize, sum[c]);
 }
 
 }  // namespace
@@ -292,22 +327,45 @@ void panel_product(int64_t rows, int64_t cols, const double* panels, const doubl
       for (int lane = 0; lane < lanes && y[r]; ++lane) y[r][lane] = 0;
   for (int64_t begin = 0; begin < cols; begin += kDepth) {
     const int64_t end = begin + kDepth < cols ? begin + kDepth : cols;
-    for (int64_t first = 0; first < rows; first += kPanelRows) {
-      const double* panel = panels + first * cols;
-      double* target[kPanelRows];
+    for (int64_t first = 0; first < rows; first += kKernelRows) {
+      const double* panel = panels + first / kPanelRows * kPanelRows * cols + first % kPanelRows;
+      double* target[kKernelRows];
       bool wanted = false;
-      for (int64_t r = 0; r < kPanelRows; ++r) {
+      for (int64_t r = 0; r < kKernelRows; ++r) {
         target[r] = first + r < rows && y[first + r] ? y[first + r] : spare;
         wanted = wanted || target[r] != spare;
       }
       if (!wanted) continue;
       const bool add = accumulate || begin > 0;
       int lane = 0;
-      for (; lane + 2 * kVecSize <= lanes; lane += 2 * kVecSize)
-        panel_kernel<2>(panel, begin, end, x, lane, target, add);
-      if (lane < lanes) panel_kernel<1>(panel, begin, end, x, lane, target, add);
+      for (; lane + kKernelColumns * kVecSize <= lanes; lane += kKernelColumns * kVecSize)
+        panel_kernel<kKernelColumns>(panel, begin, end, x, lane, target, add);
+      for (; lane < lanes; lane += kVecSize)
+        panel_kernel<1>(panel, begin, end, x, lane, target, add);
     }
   }
+}
+
+void sparse_product(int64_t rows, int64_t blocks, const uint32_t* starts, const uint32_t* columns,
+                    const double* values, const double* const* x, double* const* y, bool accumulate,
+                    int lanes) {
+  // Lanes outside: the rows of one block of x stay in the L1 cache.
+  int lane = 0;
+  const auto run = [&](auto width) {
+    constexpr int kColumns = decltype(width)::value;
+    for (int64_t b = 0; b < blocks; ++b) {
+      const uint32_t* start = starts + b * rows;
+      const bool add = accumulate || b > 0;
+      for (int64_t r = 0; r < rows; ++r) {
+        if (!y[r]) continue;
+        sparse_kernel<kColumns>(start[r + 1] - start[r], columns + start[r], values + start[r], x,
+                                lane, y[r], add);
+      }
+    }
+    lane += kColumns * kVecSize;
+  };
+  while (lane + 2 * kVecSize <= lanes) run(Width<2>{});
+  while (lane < lanes) run(Width<1>{});
 }
 
 }  // namespace vinci::numeric::VINCI_TARGET

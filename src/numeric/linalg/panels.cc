@@ -1,5 +1,6 @@
 #include "numeric/linalg/panels.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "numeric/linalg/lane_algorithms.h"
@@ -19,6 +20,26 @@ std::vector<double> make_panels(const double* matrix, int64_t rows, int64_t cols
           matrix[i * cols + j];
     }
   return panels;
+}
+
+SparseBlocks make_sparse_blocks(const double* matrix, int64_t rows, int64_t cols, bool transposed) {
+  const int64_t out_rows = transposed ? cols : rows;
+  const int64_t out_cols = transposed ? rows : cols;
+  SparseBlocks result;
+  result.blocks = (out_cols + kSparseColumns - 1) / kSparseColumns;
+  result.starts.push_back(0);
+  for (int64_t first = 0; first < out_cols; first += kSparseColumns) {
+    for (int64_t r = 0; r < out_rows; ++r) {
+      for (int64_t c = first; c < std::min(first + kSparseColumns, out_cols); ++c) {
+        const double x = transposed ? matrix[c * cols + r] : matrix[r * cols + c];
+        if (x == 0) continue;
+        result.columns.push_back(static_cast<uint32_t>(c));
+        result.values.push_back(x);
+      }
+      result.starts.push_back(static_cast<uint32_t>(result.values.size()));
+    }
+  }
+  return result;
 }
 
 }  // namespace vinci::numeric
