@@ -256,7 +256,8 @@ SemiImplicitResult kernel_semi_implicit(Objective& objective, const AffineMap& f
   result.iterations = t;
   if (!any && t > 0) return result;
   result.converged = t == options.iterations;
-  result.approximation = sample_mixture(frame, mixing, result.params, options.reference, key);
+  result.approximation =
+      sample_mixture(frame, mixing, result.params, options.reference, key, options.wide);
   return result;
 }
 

@@ -154,14 +154,15 @@ SurrogateBound SurrogateBoundEstimator::evaluate(std::span<const double> params,
 std::shared_ptr<const SemiImplicitMixture> sample_mixture(const AffineMap& frame,
                                                           const Mixing& mixing,
                                                           std::span<const double> params,
-                                                          Index count, numeric::RandomKey key) {
+                                                          Index count, numeric::RandomKey key,
+                                                          SemiImplicitMixture::Wide wide) {
   Mlp::Tape tape;
   const Matrix psi =
       mixing.centres(params, noise_of(key, kReferenceStep, 0, mixing.noise_dim(), count), tape);
   const Vector sd = mixing.sd(params);
   if (!psi.allFinite() || !sd.allFinite() || !(sd.minCoeff() > 0)) return nullptr;
   const Matrix by_centre = psi.transpose();
-  return std::make_shared<SemiImplicitMixture>(frame, to_std(by_centre), to_std(sd));
+  return std::make_shared<SemiImplicitMixture>(frame, to_std(by_centre), to_std(sd), wide);
 }
 
 SemiImplicitResult semi_implicit(Objective& objective, const AffineMap& frame,
@@ -240,7 +241,8 @@ SemiImplicitResult semi_implicit(Objective& objective, const AffineMap& frame,
   result.bound_error = std::sqrt(last_error);
   const double slack = 0.01 + 3 * std::sqrt(last_error + before_error);
   result.converged = t == options.iterations && last - before <= slack;
-  result.approximation = sample_mixture(frame, mixing, result.params, options.reference, key);
+  result.approximation =
+      sample_mixture(frame, mixing, result.params, options.reference, key, options.wide);
   return result;
 }
 
