@@ -206,10 +206,26 @@ class Fit {
     starts_ = pathfinder(objective_, o, key(stream::kPathfinder), options_.init);
     result_.num_paths = o.num_paths;
     result_.num_failed_paths = starts_.num_failed;
+    if (starts_.best < 0 && options_.start) starts_from_given();
     stage("pathfinder",
           starts_.best >= 0 ? best_path().elbo : -std::numeric_limits<double>::infinity());
     return starts_;
   }
+  /// No path got anywhere, or there was no time for one: the start that was given stands for them.
+  void starts_from_given() {
+    const MeanFieldNormal given = mean_field_normal_of(*options_.start);
+    std::vector<double> variance, basis(given.mean().size(), 0.0);
+    for (const double s : given.sd()) variance.push_back(s * s);
+    basis[0] = 1;  // one column that changes nothing
+    PathfinderPath& path = starts_.paths.emplace_back();
+    path.approximation = std::make_shared<LowRankNormal>(given.mean(), std::move(variance),
+                                                         std::move(basis), std::vector<double>{1});
+    path.elbo = estimate_elbo(objective_, *path.approximation, 200, key(stream::kRaceElbo)).value;
+    path.end = given.mean();
+    path.highest_value = -std::numeric_limits<double>::infinity();
+    starts_.best = static_cast<Index>(starts_.paths.size()) - 1;
+  }
+
   const PathfinderPath& best_path() const {
     return starts_.paths[static_cast<size_t>(starts_.best)];
   }

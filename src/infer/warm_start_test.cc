@@ -81,6 +81,23 @@ TEST(WarmStart, CheckpointsRiseAndTheLastIsAsGoodAsTheEnd) {
   EXPECT_EQ(fit(target, o).draws, r.draws);
 }
 
+// A run that goes on has its approximation, however little time it is given.
+TEST(WarmStart, NoTimeForPathsLeavesTheStart) {
+  const testing::PointDensity target = testing::eight_schools_noncentered();
+  FitOptions o = one_thread();
+  o.method = Method::kNaturalGradient;
+  const FitResult whole = fit(target, o);
+  o.start = whole.approximation;
+  o.budget_seconds = 0;
+  const FitResult r = fit(target, o);
+  ASSERT_TRUE(r.approximation);
+  EXPECT_TRUE(r.budget_spent);
+  EXPECT_GT(r.num_draws, 0);
+  EXPECT_NEAR(r.elbo.value, whole.elbo.value, 0.1);
+  o.start = nullptr;
+  EXPECT_FALSE(fit(target, o).approximation);
+}
+
 TEST(WarmStart, MeanFieldTakesItToo) {
   const testing::PointDensity target = testing::rotated_normal({1, -2, 3}, {0.1, 1, 10}, 0);
   FitOptions o = one_thread();
