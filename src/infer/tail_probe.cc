@@ -11,6 +11,9 @@ namespace {
 
 constexpr double kNear = 1e4, kFar = 1e6;
 constexpr double kLeastFall = 1;  // nats between the two
+// Tails this many nats below the centre hold nothing that anybody will meet, and their differences
+// drown in rounding.
+constexpr double kNegligible = 100;
 constexpr Index kMaxAxesDim = 100;
 
 }  // namespace
@@ -33,8 +36,8 @@ TailProbe probe_tails(Objective& objective, std::span<const double> points) {
           eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
     }
   }
-  Matrix z(dim, 4);
-  std::vector<double> value(4);
+  Matrix z(dim, 5);
+  std::vector<double> value(5);
   for (Index d = 0; d < directions.cols(); ++d) {
     if (objective.context().cancelled()) return {};
     const Vector step = directions.col(d);
@@ -42,11 +45,13 @@ TailProbe probe_tails(Objective& objective, std::span<const double> points) {
     z.col(1) = mean + kFar * step;
     z.col(2) = mean - kNear * step;
     z.col(3) = mean - kFar * step;
+    z.col(4) = mean;
     if (!z.allFinite()) continue;
     objective.evaluate(lanes_of(z), value);
     for (size_t side = 0; side < 4; side += 2) {
       const double fall = value[side] - value[side + 1] - std::log(kFar / kNear);
-      if (std::isfinite(value[side]) && std::isfinite(value[side + 1]) && fall < kLeastFall) {
+      const bool matters = value[side] > value[4] - kNegligible;
+      if (matters && std::isfinite(value[side + 1]) && fall < kLeastFall) {
         return {true, d < dim ? d : -1};
       }
     }

@@ -35,6 +35,17 @@ TEST(TailProbe, ProperPosteriorsPass) {
                    .improper);
 }
 
+// Bounded coordinates under a likelihood so steep that the Jacobian is lost in rounding far out.
+TEST(TailProbe, SteepWallsAreNoTails) {
+  EXPECT_FALSE(probe({1,
+                      [](const std::vector<double>& x, std::vector<double>& g) {
+                        const double wall = 1e30 * std::tanh(std::abs(x[0]) / 100);
+                        g[0] = 0;
+                        return -wall - std::abs(x[0]);
+                      }})
+                   .improper);
+}
+
 TEST(TailProbe, FlatCoordinatesAndRidgesAreFound) {
   const TailProbe flat = probe({3, [](const std::vector<double>& x, std::vector<double>& g) {
                                   g[0] = -x[0];
