@@ -113,6 +113,7 @@ class Newton {
     cholesky_.factorize(omega_);
     if (cholesky_.info() != Eigen::Success || !mean_.allFinite()) return result;
     normal_ = make_normal(mean_, cholesky_);
+    narrow();
     for (Index t = 0; t < options_.max_iterations && !objective_.should_stop(); ++t) {
       if (!look(t)) break;
       result.iterations = t + 1;
@@ -133,6 +134,34 @@ class Newton {
     std::vector<Index> sizes(static_cast<size_t>(plan_.num_colours), 0);
     for (const int32_t c : plan_.colour) ++sizes[static_cast<size_t>(c)];
     return sizes;
+  }
+
+  /// Halves the width of the start while that raises the bound: deviations read off a low-rank fit
+  /// can be far too wide without its correlations.
+  void narrow() {
+    constexpr int kMaxHalvings = 24;
+    noise_.resize(dim_, pairs_);
+    numeric::fill_normal({key_.seed ^ 1, key_.stream}, 0, 0, dim_, pairs_, noise_.data(), pairs_);
+    double best = -std::numeric_limits<double>::infinity();
+    Sparse best_omega = omega_;
+    for (int k = 0; k <= kMaxHalvings && !objective_.should_stop(); ++k) {
+      const Matrix z = place(*normal_, mean_);
+      Vector values(2 * pairs_);
+      objective_.evaluate(lanes_of(z), span_of(values));
+      const double elbo = values.mean() + normal_->entropy();  // -inf if any draw has no density
+      if (elbo > best) {
+        best = elbo;
+        best_omega = omega_;
+      } else if (std::isfinite(best)) {
+        break;
+      }
+      omega_ *= 4;
+      cholesky_.factorize(omega_);
+      normal_ = make_normal(mean_, cholesky_);
+    }
+    omega_ = best_omega;
+    cholesky_.factorize(omega_);
+    normal_ = make_normal(mean_, cholesky_);
   }
 
   /// Draws a batch; its values, gradients and Hessians on the pattern. False: no draw was finite.
@@ -158,7 +187,8 @@ class Newton {
     if (finite == 0) return false;
     double spread = 0;
     for (Index l = 0; l < pairs_; ++l) {
-      if (use[l] != 0) spread += std::pow(0.5 * (values_[l] + values_[pairs_ + l]) - total / finite, 2);
+      if (use[l] != 0)
+        spread += std::pow(0.5 * (values_[l] + values_[pairs_ + l]) - total / finite, 2);
     }
     const double error = 2 * std::sqrt(spread) / finite;  // of the mean over pairs
     const double elbo = total / finite + normal_->entropy();
@@ -217,7 +247,8 @@ class Newton {
           const int i = pattern_.innerIndexPtr()[e];
           const int32_t ci = plan_.colour[static_cast<size_t>(i)];
           // Read from the column of the rarer colour; of equal ones, of j.
-          const bool from_j = hub_rank_[static_cast<size_t>(cj)] <= hub_rank_[static_cast<size_t>(ci)];
+          const bool from_j =
+              hub_rank_[static_cast<size_t>(cj)] <= hub_rank_[static_cast<size_t>(ci)];
           if ((from_j ? cj : ci) == c) value[e] += sums(from_j ? i : j, static_cast<Index>(h));
         }
       }
@@ -263,10 +294,10 @@ class Newton {
   void step() {
     const double eta = 1 / (1 + static_cast<double>(plateau_) / 3);
     const double n = half_[0].count + half_[1].count;
-    const Sparse seen = (half_[0].count / n) * half_[0].curvature +
-                        (half_[1].count / n) * half_[1].curvature;
-    const Vector gradient = (half_[0].count / n) * half_[0].gradient +
-                            (half_[1].count / n) * half_[1].gradient;
+    const Sparse seen =
+        (half_[0].count / n) * half_[0].curvature + (half_[1].count / n) * half_[1].curvature;
+    const Vector gradient =
+        (half_[0].count / n) * half_[0].gradient + (half_[1].count / n) * half_[1].gradient;
     constexpr int kAttempts = 12;
     double part = eta;
     for (int attempt = 0; attempt < kAttempts; ++attempt, part *= 0.5) {
@@ -282,6 +313,12 @@ class Newton {
       normal_ = normal;
       return;
     }
+    // No step along this direction helps: q reaches into places that tell it nothing. Draw it
+    // together about its mean.
+    constexpr double kContraction = 4;
+    omega_ *= kContraction;
+    cholesky_.factorize(omega_);
+    normal_ = make_normal(mean_, cholesky_);
   }
   /// Whether the bound at the batch's noise is higher than before, up to twice its standard error.
   bool rises(const SparsePrecisionNormal& normal, const Vector& mean) {
@@ -301,7 +338,9 @@ class Newton {
     }
     const double error = n > 1 ? std::sqrt(squares / (n - 1) / n) : 0;
     const double change = centre + normal.entropy() - normal_->entropy();
-    return change > -2 * error - 1e-9 * (1 + std::abs(centre));
+    // One draw far out makes both the change and its error huge: then it is no excuse.
+    const double allowance = std::min(2 * error, 0.1 * std::sqrt(static_cast<double>(dim_)));
+    return change > -allowance - 1e-9 * (1 + std::abs(centre));
   }
   bool positive_diagonal() const {
     const Vector diagonal = Sparse(cholesky_.matrixL()).diagonal();
@@ -320,7 +359,7 @@ class Newton {
   Cholesky cholesky_;
   Vector mean_;
   std::shared_ptr<const SparsePrecisionNormal> normal_;
-  Matrix noise_;   // of the present batch, and the values there
+  Matrix noise_;  // of the present batch, and the values there
   Vector values_;
   HalfBatch half_[2];
   std::vector<double> gaps_;

@@ -20,7 +20,7 @@ struct SparsePlan {
   CoordinatePairs pairs;        // i > j
   std::vector<int32_t> colour;  // coordinates of one colour share no row of the Hessian
   Index num_colours = 0;
-  Index factor_entries = 0;     // of the Cholesky factor, fill included
+  Index factor_entries = 0;  // of the Cholesky factor, fill included
 };
 /// Colours by degree, largest first, greedily; O(sum of squared degrees). [Curtis, Powell, Reid
 /// 1974, doi 10.1093/imamat/13.1.117; Coleman and More 1983, doi 10.1137/0720013]
@@ -46,11 +46,12 @@ struct SparseNewtonResult {
 /// the sparsity of H, so that nothing is lost against a dense covariance. E_q[H] is taken on the
 /// pattern from differences of gradients along one direction per colour; g is averaged over
 /// antithetic pairs, so that a normal target takes one step. eta is 1 while the
-/// bound rises from batch to batch, then falls as iterations average out noise; a step is halved that leaves Omega indefinite or
-/// lowers the bound at the batch's own noise. The gap is estimated from two
-/// independent halves of the batch: w1'w2 / 2 + <W1, W2> / 4 with w, W the whitened gradients, the
-/// latter through random directions. O(B (2 colours + 1)) gradients an iteration, and a sparse
-/// factorisation. [Khan and Lin 2017, arXiv 1703.04265; Khan and Rue 2023, JMLR 24(281), eq. (12)]
+/// bound rises from batch to batch, then falls as iterations average out noise; a step is halved
+/// that leaves Omega indefinite or lowers the bound at the batch's own noise, and where no step is
+/// left q contracts to half its width. The gap is estimated from two independent halves of the
+/// batch: w1'w2 / 2 + <W1, W2> / 4 with w, W the whitened gradients, the latter through random
+/// directions. O(B (2 colours + 1)) gradients an iteration, and a sparse factorisation. [Khan and
+/// Lin 2017, arXiv 1703.04265; Khan and Rue 2023, JMLR 24(281), eq. (12)]
 SparseNewtonResult sparse_newton(Objective& objective, const SparsePlan& plan,
                                  const std::vector<double>& mean, const std::vector<double>& sd,
                                  const SparseNewtonOptions& options, numeric::RandomKey key);

@@ -85,6 +85,27 @@ TEST(SparseNewton, NormalTargetIsExact) {
   for (size_t l = 1; l < 8; ++l) EXPECT_NEAR(log_p[l] - log_q[l], log_p[0] - log_q[0], 1e-6);
 }
 
+// A start so wide that its draws are all far outside: it contracts before it can move.
+TEST(SparseNewton, FindsItsWayFromAStartThatIsFarTooWide) {
+  // Counts 3 of rates e^x, and a prior: at x = 50 the log density is -e^50.
+  const PointDensity target(4, [](const std::vector<double>& x, std::vector<double>& g) {
+    double value = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      value += 3 * x[i] - std::exp(x[i]) - 0.005 * x[i] * x[i];
+      g[i] = 3 - std::exp(x[i]) - 0.01 * x[i];
+    }
+    return value;
+  });
+  const Context context;
+  Objective objective(target, context);
+  const SparsePlan plan = plan_sparse(4, {});
+  const SparseNewtonResult r = sparse_newton(objective, plan, std::vector<double>(4, 5.0),
+                                             std::vector<double>(4, 20.0), {}, {1, 2});
+  ASSERT_TRUE(r.normal);
+  EXPECT_TRUE(r.converged);
+  for (const double m : r.normal->mean()) EXPECT_NEAR(m, std::log(3.0) - 0.15, 0.15);
+}
+
 TEST(SparseNewton, MatchesTheBestNormalOfAHierarchy) {
   // Non-centred eight schools: each effect meets mu and log tau only.
   const PointDensity target = testing::eight_schools_noncentered();
@@ -112,7 +133,8 @@ TEST(SparsePrecisionNormal, DrawsAndDensityAgree) {
   // log q against the dense formula.
   Matrix dense = Matrix::Zero(3, 3);
   for (int k = 0; k < 3; ++k) {
-    for (int e = t.column_start[static_cast<size_t>(k)]; e < t.column_start[static_cast<size_t>(k) + 1]; ++e) {
+    for (int e = t.column_start[static_cast<size_t>(k)];
+         e < t.column_start[static_cast<size_t>(k) + 1]; ++e) {
       dense(t.row[static_cast<size_t>(e)], k) = t.value[static_cast<size_t>(e)];
     }
   }
@@ -124,8 +146,8 @@ TEST(SparsePrecisionNormal, DrawsAndDensityAgree) {
   q.log_q(lanes_of(z), log_q);
   for (Index l = 0; l < 5; ++l) {
     const Vector x = z.col(l) - Vector{{1.0, 2.0, 3.0}};
-    const double expected = -0.5 * x.dot(omega * x) + 0.5 * std::log(omega.determinant()) -
-                            1.5 * std::log(2 * M_PI);
+    const double expected =
+        -0.5 * x.dot(omega * x) + 0.5 * std::log(omega.determinant()) - 1.5 * std::log(2 * M_PI);
     EXPECT_NEAR(log_q[static_cast<size_t>(l)], expected, 1e-12);
   }
   std::vector<double> log_dense(5);
