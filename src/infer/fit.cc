@@ -368,14 +368,21 @@ class Fit {
     SparseNewtonOptions o;
     o.gap_tolerance = gap_tolerance_;
     const MeanFieldNormal first = product_to_start();
-    const SparseNewtonResult r =
+    SparseNewtonResult r =
         sparse_newton(objective_, plan, first.mean(), first.sd(), o, key(stream::kMethod));
-    stage("sparse Newton", r.elbo);
+    stage("sparse Newton (warm)", r.elbo);
+    const auto bound = [this](const Family& q) {
+      return estimate_elbo(objective_, q, 256, key(stream::kRaceElbo)).value;
+    };
+    // Paths that start at random far out can end in a funnel's neck: the centre is another start.
+    const auto n = static_cast<size_t>(dim());
+    SparseNewtonResult cold = sparse_newton(objective_, plan, std::vector<double>(n, 0.0),
+                                            std::vector<double>(n, 0.5), o, key(stream::kMethod));
+    stage("sparse Newton (cold)", cold.elbo);
+    if (cold.normal && !(r.normal && bound(*r.normal) >= bound(*cold.normal))) r = std::move(cold);
     if (!r.normal) return {};
-    // Where it went astray, the dense methods may not.
-    const auto a = estimate_elbo(objective_, *r.normal, 256, key(stream::kRaceElbo));
-    const auto b = estimate_elbo(objective_, path, 256, key(stream::kRaceElbo));
-    if (!(a.value > b.value)) return {};
+    // Where both went astray, the dense methods may not.
+    if (!(bound(*r.normal) > bound(path))) return {};
     Candidate c;
     c.q = r.normal;
     if (dim() <= kMaxDenseEscalationDim) {
