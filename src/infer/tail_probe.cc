@@ -2,6 +2,8 @@
 
 #include <Eigen/Eigenvalues>
 #include <cmath>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "infer/dense.h"
@@ -36,25 +38,34 @@ TailProbe probe_tails(Objective& objective, std::span<const double> points) {
           eigen.eigenvectors() * eigen.eigenvalues().cwiseMax(0.0).cwiseSqrt().asDiagonal();
     }
   }
-  Matrix z(dim, 5);
-  std::vector<double> value(5);
-  for (Index d = 0; d < directions.cols(); ++d) {
-    if (objective.context().cancelled()) return {};
-    const Vector step = directions.col(d);
-    z.col(0) = mean + kNear * step;
-    z.col(1) = mean + kFar * step;
-    z.col(2) = mean - kNear * step;
-    z.col(3) = mean - kFar * step;
-    z.col(4) = mean;
-    if (!z.allFinite()) continue;
+  // Both ways along each direction, as far as the density goes on mattering: where it is negligible
+  // already, models that are costly or ill-defined far out are spared the rest of the way.
+  Matrix rays(dim, 2 * directions.cols());
+  rays << directions, -directions;
+  std::vector<Index> left(static_cast<size_t>(rays.cols()));
+  std::iota(left.begin(), left.end(), Index{0});
+  double centre = 0;
+  Matrix middle = mean;
+  objective.evaluate(lanes_of(middle), {&centre, 1});
+  std::vector<double> before(left.size(), 0.0);
+  for (const double radius : {30.0, 1e3, kNear, kFar}) {
+    if (left.empty() || objective.context().cancelled()) return {};
+    Matrix z = radius * rays(Eigen::all, left);
+    z.colwise() += mean;
+    std::vector<double> value(left.size());
     objective.evaluate(lanes_of(z), value);
-    for (size_t side = 0; side < 4; side += 2) {
-      const double fall = value[side] - value[side + 1] - std::log(kFar / kNear);
-      const bool matters = value[side] > value[4] - kNegligible;
-      if (matters && std::isfinite(value[side + 1]) && fall < kLeastFall) {
-        return {true, d < dim ? d : -1};
+    std::vector<Index> next;
+    for (size_t k = 0; k < left.size(); ++k) {
+      if (!(value[k] > centre - kNegligible)) continue;
+      const auto ray = static_cast<size_t>(left[k]);
+      if (radius == kFar && before[ray] - value[k] - std::log(kFar / kNear) < kLeastFall) {
+        const Index axis = left[k] % directions.cols();
+        return {true, axis < dim ? axis : -1};
       }
+      before[ray] = value[k];
+      next.push_back(left[k]);
     }
+    left = std::move(next);
   }
   return {};
 }

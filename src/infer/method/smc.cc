@@ -26,8 +26,7 @@ class Base {
     for (size_t k = 0; k < normals.size(); ++k) {
       const Index dim = normals[k].dim();
       Part part{map_vector(normals[k].mean()), map_square(normals[k].factor(), dim), 0};
-      part.constant = std::log(weights[k] / total) -
-                      part.factor.diagonal().array().log().sum() -
+      part.constant = std::log(weights[k] / total) - part.factor.diagonal().array().log().sum() -
                       0.5 * static_cast<double>(dim) * std::log(2 * M_PI);
       parts_.push_back(std::move(part));
       weights_.push_back(weights[k] / total);
@@ -39,8 +38,7 @@ class Base {
                          points.cols());
     for (Index l = 0; l < points.cols(); ++l) {
       numeric::RandomStream choice(seed, stream, static_cast<uint32_t>(l));
-      const size_t k =
-          parts_.size() == 1 ? 0 : static_cast<size_t>(choice.categorical(weights_));
+      const size_t k = parts_.size() == 1 ? 0 : static_cast<size_t>(choice.categorical(weights_));
       const Part& part = parts_[k];
       const Vector spread = part.factor.triangularView<Eigen::Lower>() * points.col(l);
       points.col(l) = part.mean + scale_[l] * spread;
@@ -70,8 +68,8 @@ class Base {
     value = (top.array() + sums.array().log() - dim * scale_.array().log()).transpose();
     gradient.setZero(points.rows(), n);
     for (size_t k = 0; k < parts_.size(); ++k) {
-      gradient.array() -= pulls[k].array().rowwise() *
-                          (shares.row(static_cast<Index>(k)).array() / sums.array());
+      gradient.array() -=
+          pulls[k].array().rowwise() * (shares.row(static_cast<Index>(k)).array() / sums.array());
     }
   }
 
@@ -155,6 +153,7 @@ class Sampler {
       ++result.temperatures;
       find_whitening();
       move(beta, beta < 1 ? options_.max_moves : options_.final_moves);
+      if (objective_.should_stop()) return result;
       if (progress) progress(beta, log_mean_exp(log_evidence_));
     }
     result.completed = beta >= 1;
@@ -167,8 +166,20 @@ class Sampler {
   }
 
  private:
+  /// In parts, so that a density that is costly far out cannot overrun the budget by much. What is
+  /// left out once the objective says to stop has density zero; the run ends there.
   void evaluate(State& s, double beta) {
-    objective_.evaluate(lanes_of(s.points), span_of(s.log_p), mutable_lanes(s.gradient_p));
+    constexpr Index kPart = 256;
+    s.log_p.setConstant(-kInfinity);
+    s.gradient_p.setZero();
+    for (Index first = 0; first < count_ && !objective_.should_stop(); first += kPart) {
+      const Index width = std::min(kPart, count_ - first);
+      const Index stride = s.points.cols();
+      objective_.evaluate(
+          {s.points.data() + first, dim_, width, stride},
+          span_of(s.log_p).subspan(static_cast<size_t>(first), static_cast<size_t>(width)),
+          {s.gradient_p.data() + first, dim_, width, stride});
+    }
     if (beta < 1) base_.evaluate(s.points, s.log_q, s.gradient_q);
   }
 
@@ -271,8 +282,7 @@ class Sampler {
   void move(double beta, Index max_moves) {
     const Matrix origin = now_.points;
     const Vector mean = origin.rowwise().mean();
-    const Vector variance =
-        (origin.colwise() - mean).rowwise().squaredNorm().cwiseMax(1e-300);
+    const Vector variance = (origin.colwise() - mean).rowwise().squaredNorm().cwiseMax(1e-300);
     State next;
     Matrix momentum(dim_, count_), force;
     Eigen::RowVectorXd step(count_);
@@ -291,6 +301,7 @@ class Sampler {
         momentum.array() += 0.5 * (force.array().rowwise() * step.array());
         push(momentum, step, next.points);
         evaluate(next, beta);
+        if (objective_.should_stop()) return;
         pull(next, beta, force);
         momentum.array() += 0.5 * (force.array().rowwise() * step.array());
       }
@@ -363,8 +374,8 @@ class Sampler {
     const double evidence = log_mean_exp(log_evidence_);
     std::vector<double> w(static_cast<size_t>(count_));
     for (Index i = 0; i < islands; ++i) {
-      const double each = std::exp(log_evidence_[static_cast<size_t>(i)] - evidence) /
-                          static_cast<double>(count_);
+      const double each =
+          std::exp(log_evidence_[static_cast<size_t>(i)] - evidence) / static_cast<double>(count_);
       for (Index l = 0; l < n; ++l) w[static_cast<size_t>(i * n + l)] = each;
     }
     numeric::RandomStream random(seed_, stream_ + 5);
