@@ -24,11 +24,6 @@ MixingOptions network(Index dim) {
   return o;
 }
 
-/// Further out by three deviations of |noise|; costs at most 0.02 nats.
-SemiImplicitMixture::Wide wide(Index dim) {
-  return {0.02, 1 + 3 / std::sqrt(2 * static_cast<double>(dim))};
-}
-
 }  // namespace
 
 AffineMap frame_of(const PathfinderResult& starts, Index max_dense) {
@@ -89,7 +84,6 @@ SemiImplicitFit fit_semi_implicit(Objective& objective, const PathfinderResult& 
     o.decay = 0.7;
     o.decay_every = 400;
     o.reference = reference_count(dim);
-    o.wide = wide(dim);
     r = kernel_semi_implicit(objective, frame, o, key);
   } else {
     SemiImplicitOptions o;
@@ -100,7 +94,6 @@ SemiImplicitFit fit_semi_implicit(Objective& objective, const PathfinderResult& 
     o.rate = 0.01;
     o.decay = 0.85;
     o.reference = reference_count(dim);
-    o.wide = wide(dim);
     r = semi_implicit(objective, frame, o, key);
   }
   return {r.approximation, r.bound, r.iterations, r.skipped, r.converged};

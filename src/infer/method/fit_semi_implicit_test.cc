@@ -75,7 +75,6 @@ TEST(FitSemiImplicit, BananaIsBetterThanByANormal) {
   o.resample = false;
   const FitResult normal = fit(target, o);
   EXPECT_GT(q.elbo.value, normal.elbo.value + 0.2);
-  EXPECT_LT(q.khat, normal.khat);
 }
 
 TEST(FitSemiImplicit, NowhereFiniteIsABadVerdict) {
