@@ -72,8 +72,14 @@ function(vinci_module name)
   if(VINCI_TESTS AND tests)
     add_executable(vinci_${name}_test ${tests})
     target_link_libraries(vinci_${name}_test PRIVATE vinci_${name} GTest::gtest GTest::gmock GTest::gtest_main)
-    target_compile_definitions(vinci_${name}_test PRIVATE
-      VINCI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" VINCI_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
+    # Only to the files that read them: all others compile to the same object in every clone.
+    foreach(test IN LISTS tests)
+      file(STRINGS ${test} uses_folders REGEX "VINCI_(SOURCE|SHARED)_DIR")
+      if(uses_folders)
+        set_property(SOURCE ${test} APPEND PROPERTY COMPILE_DEFINITIONS
+          VINCI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" VINCI_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
+      endif()
+    endforeach()
     gtest_discover_tests(vinci_${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
       PROPERTIES LABELS unit TIMEOUT 600)
   endif()
