@@ -68,6 +68,14 @@ uint64_t AnsStack::clean_head(uint64_t index) const {
   return uint64_t{1} << 63 | uint64_t{block[0]} << 31 | block[1] >> 1;
 }
 
+uint64_t AnsStack::stirred(uint64_t x, int precision) {
+  // A round of a Feistel cipher, its own inverse: the bits above the slot stay.
+  uint64_t h = (x >> precision) * 0x9e3779b97f4a7c15u;
+  h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9u;
+  h = (h ^ h >> 27) * 0x94d049bb133111ebu;
+  return x ^ ((h ^ h >> 31) & ((uint64_t{1} << precision) - 1));
+}
+
 uint32_t AnsStack::take_word() {
   if (!words_.empty()) {
     const uint32_t word = words_.back();
@@ -88,10 +96,12 @@ void AnsStack::push(Interval interval, int precision) {
     head_ >>= 32;
   }
   head_ = pushed(head_, interval, precision);
+  if (stirring_) head_ = stirred(head_, precision);
 }
 
 void AnsStack::pop(Interval interval, int precision) {
   VINCI_DCHECK(slot(precision) - interval.start < interval.frequency);
+  if (stirring_) head_ = stirred(head_, precision);
   head_ = popped(head_, interval, precision);
   if (head_ < kLowest) head_ = head_ << 32 | take_word();
 }

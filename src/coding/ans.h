@@ -54,9 +54,17 @@ class AnsStack {
   /// The slot that the top of the stack lies in: the symbol to pop is the one whose interval holds
   /// it.
   uint32_t slot(int precision) const {
-    return static_cast<uint32_t>(head_ & ((uint64_t{1} << precision) - 1));
+    const uint64_t x = stirring_ ? stirred(head_, precision) : head_;
+    return static_cast<uint32_t>(x & ((uint64_t{1} << precision) - 1));
   }
   void pop(Interval interval, int precision);
+
+  /// While it is on, pops stir the slot with a hash of the rest of the state before they read it,
+  /// and pushes undo this: the two are each other's inverse as before, at the same cost. What a pop
+  /// draws is then as good as independent of what lies on the stack. Without it a pop right after a
+  /// push finds its slot in the interval of the symbol pushed, and draws with a distribution q only
+  /// where the data follow the model.
+  void set_stirring(bool on) { stirring_ = on; }
 
   /// `count` bits as they are, count <= 64; value < 2^count.
   void push_bits(uint64_t value, int count);
@@ -64,7 +72,7 @@ class AnsStack {
 
   /// Rows: elements that are independent given what is known, spread over eight more states.
   /// kMinRowPrecision <= precision; of equal sizes. popping gives the elements in order, from the
-  /// first on.
+  /// first on. Rows are never stirred.
   void push_row(std::span<const Interval> intervals, int precision);
   /// `locate(i, slot, interval)` sets the interval of element i that holds the slot.
   template <class Locate>
@@ -93,6 +101,7 @@ class AnsStack {
   AnsState state() const;
 
  private:
+  static uint64_t stirred(uint64_t x, int precision);
   uint32_t take_word();
   uint32_t clean_word(uint64_t index) const;
   uint64_t clean_head(uint64_t index) const;
@@ -102,6 +111,7 @@ class AnsStack {
   uint64_t head_;
   std::array<uint64_t, kAnsLanes> lanes_{};
   bool has_lanes_ = false;
+  bool stirring_ = false;
   std::vector<uint32_t> words_;
   uint64_t clean_words_ = 0;
   uint64_t clean_bits_ = 0;

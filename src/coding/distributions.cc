@@ -174,7 +174,7 @@ size_t BinnedDistribution::find(uint32_t slot) const {
 }
 
 double BinnedDistribution::bits(size_t bin) const {
-  return precision_ - std::log2(static_cast<double>(interval(bin).frequency));
+  return precision_ - strict_log2(static_cast<double>(interval(bin).frequency));
 }
 
 size_t BinnedDistribution::pop(AnsStack& stack) const {

@@ -1,7 +1,6 @@
 #include "coding/frequency_table.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "base/check.h"
@@ -150,7 +149,7 @@ size_t FrequencyTable::find(uint32_t slot) const {
 double FrequencyTable::bits(size_t symbol) const {
   const uint32_t frequency = interval(symbol).frequency;
   return frequency == 0 ? std::numeric_limits<double>::infinity()
-                        : precision_ - std::log2(static_cast<double>(frequency));
+                        : precision_ - strict_log2(static_cast<double>(frequency));
 }
 
 size_t FrequencyTable::pop(AnsStack& stack) const {

@@ -14,6 +14,8 @@ namespace vinci::coding {
 double strict_exp(double x);
 /// log x, error below 1e-15 max(1, |log x|); -inf at 0, NaN below.
 double strict_log(double x);
+/// log x / log 2.
+inline double strict_log2(double x) { return strict_log(x) * 1.4426950408889634074; }
 /// log Gamma(x), x > 0; error below 1e-13 max(1, |log Gamma|).
 double strict_log_gamma(double x);
 /// 1 / (1 + e^-x).
