@@ -8,7 +8,6 @@
 #include <limits>
 #include <mutex>
 
-#include "graph/tangent.h"
 #include "lower/library.h"
 #include "lower/transforms.h"
 #include "model/recentred_plan.h"
@@ -195,6 +194,8 @@ std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> p
   model->stages_.push_back({"passes", watch.lap()});
 
   model->plan_ = std::make_unique<exec::ExecutionPlan>(result.graph);
+  model->hessian_vector_ =
+      std::make_unique<HessianVector>(result.graph, *model->plan_, model->dim());
   exec::PlanOptions output_options;
   output_options.terms = false;
   output_options.outputs = result.constrained;
@@ -246,41 +247,14 @@ void Model::evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatr
   plan_->evaluate(points, value, gradient, value_no_jacobian);
 }
 
-const exec::ExecutionPlan* Model::tangent_plan() const {
-  std::call_once(tangent_made_, [&] {
-    const auto tangent = graph::tangent_graph(lowered_->graph, static_cast<int>(dim()));
-    if (tangent) tangent_plan_ = std::make_unique<exec::ExecutionPlan>(*tangent);
-  });
-  return tangent_plan_.get();
-}
-
-bool Model::has_exact_hessian_vector() const { return tangent_plan() != nullptr; }
+bool Model::has_exact_hessian_vector() const { return hessian_vector_->is_exact(); }
 
 void Model::hessian_vector(LaneMatrix points, LaneMatrix directions,
                            MutableLaneMatrix products) const {
-  const exec::ExecutionPlan* plan = tangent_plan();
-  if (plan == nullptr) {
+  if (hessian_vector_->is_exact()) {
+    hessian_vector_->evaluate(points, directions, products);
+  } else {
     LogDensity::hessian_vector(points, directions, products);
-    return;
-  }
-  // The gradient of d/dt log p(x + t v) in x; that in v, the gradient of log p, comes with it.
-  const Index rows = dim(), lanes = points.lanes;
-  if (rows == 0 || lanes == 0) return;
-  std::vector<double> both(static_cast<size_t>(2 * rows * lanes)), slope(both.size());
-  std::vector<double> value(static_cast<size_t>(lanes));
-  for (Index r = 0; r < rows; ++r) {
-    std::copy_n(points.row(r), lanes, &both[static_cast<size_t>(r * lanes)]);
-    std::copy_n(directions.row(r), lanes, &both[static_cast<size_t>((rows + r) * lanes)]);
-  }
-  plan->evaluate({both.data(), 2 * rows, lanes, lanes}, value,
-                 {slope.data(), 2 * rows, lanes, lanes});
-  for (Index r = 0; r < rows; ++r)
-    std::copy_n(&slope[static_cast<size_t>(r * lanes)], lanes, products.row(r));
-  // The derivative may be finite where the density is not, as that of log(x) for x < 0.
-  plan_->evaluate(points, value, {nullptr, 0, 0, 0});
-  for (Index l = 0; l < lanes; ++l) {
-    if (std::isfinite(value[static_cast<size_t>(l)])) continue;
-    for (Index r = 0; r < rows; ++r) products(r, l) = 0;
   }
 }
 

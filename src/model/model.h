@@ -17,6 +17,7 @@
 #include "graph/hessian_pattern.h"
 #include "graph/passes/passes.h"
 #include "lower/lower.h"
+#include "model/hessian_vector.h"
 #include "model/recentrable.h"
 #include "source/diagnostic.h"
 #include "vinci/context.h"
@@ -153,7 +154,6 @@ class Model final : public LogDensity, public Recentrable {
   Model() = default;
   struct GeneratedPlan;
   const GeneratedPlan* generated_plan(int64_t num_draws) const;
-  const exec::ExecutionPlan* tangent_plan() const;
   /// Draws [first, end); which of them are done.
   std::vector<char> run_generated_plan(const GeneratedPlan& plan,
                                        std::span<const double> constrained,
@@ -164,8 +164,7 @@ class Model final : public LogDensity, public Recentrable {
   std::unique_ptr<lower::Lowered> lowered_;
   std::unique_ptr<exec::ExecutionPlan> plan_;
   std::unique_ptr<exec::ExecutionPlan> output_plan_;
-  mutable std::once_flag tangent_made_;
-  mutable std::unique_ptr<const exec::ExecutionPlan> tangent_plan_;  // null: differences
+  std::unique_ptr<const HessianVector> hessian_vector_;
   mutable std::mutex generated_mutex_;
   mutable bool generated_traced_ = false;
   mutable std::unique_ptr<const GeneratedPlan> generated_plan_;  // null: interpreted

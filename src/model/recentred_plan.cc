@@ -44,8 +44,18 @@ RecentredPlan::RecentredPlan(const graph::Graph& traced, std::span<const graph::
   graph_ = std::move(forward.graph);
   graph::run_passes(graph_);
   density_ = std::make_unique<exec::ExecutionPlan>(graph_);
+  hessian_vector_ = std::make_unique<HessianVector>(graph_, *density_, dim_);
   const graph::Uncentred back = graph::to_recentred(traced, sites, centring);
   from_original_ = plan_of(back.graph, back.recentred, back.log_abs_det_jacobian);
+}
+
+void RecentredPlan::hessian_vector(LaneMatrix points, LaneMatrix directions,
+                                   MutableLaneMatrix products) const {
+  if (hessian_vector_->is_exact()) {
+    hessian_vector_->evaluate(points, directions, products);
+  } else {
+    LogDensity::hessian_vector(points, directions, products);
+  }
 }
 
 void RecentredPlan::to_original(LaneMatrix points, MutableLaneMatrix original,

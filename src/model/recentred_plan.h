@@ -7,6 +7,7 @@
 #include "exec/plan.h"
 #include "graph/centring.h"
 #include "graph/hessian_pattern.h"
+#include "model/hessian_vector.h"
 #include "model/recentrable.h"
 
 namespace vinci::model {
@@ -23,6 +24,10 @@ class RecentredPlan final : public Recentred {
                 MutableLaneMatrix gradient) const override {
     density_->evaluate(points, value, gradient);
   }
+  /// Exact where those of the model are.
+  void hessian_vector(LaneMatrix points, LaneMatrix directions,
+                      MutableLaneMatrix products) const override;
+  bool has_exact_hessian_vector() const override { return hessian_vector_->is_exact(); }
   std::optional<graph::CoordinatePairs> hessian_pattern(size_t max_pairs) const override {
     return graph::hessian_pattern(graph_, max_pairs);
   }
@@ -37,6 +42,7 @@ class RecentredPlan final : public Recentred {
   Index dim_;
   graph::Graph graph_;
   std::unique_ptr<exec::ExecutionPlan> density_;
+  std::unique_ptr<const HessianVector> hessian_vector_;
   std::unique_ptr<exec::ExecutionPlan> to_original_;    // D coordinates, then the Jacobian
   std::unique_ptr<exec::ExecutionPlan> from_original_;  // the same
 };

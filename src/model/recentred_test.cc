@@ -1,10 +1,12 @@
 // Sites of small programs, and the laws of their densities in other coordinates.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/json.h"
@@ -227,6 +229,40 @@ TEST_P(RecentredPrograms, LawsHoldAtRandomPoints) {
       for (size_t r = 0; r < dim; ++r) jacobian[r][i] = (x_high[r] - x_low[r]) / (2 * h);
     }
     EXPECT_NEAR(log_abs_determinant(jacobian), log_det, 1e-6 * (1 + std::abs(log_det))) << trial;
+  }
+}
+
+TEST_P(RecentredPrograms, HessianVectorProductsAreExactAndOnThePattern) {
+  const auto model = build(GetParam().text);
+  ASSERT_NE(model, nullptr);
+  const auto dim = static_cast<size_t>(model->dim());
+  const auto d = static_cast<Index>(dim);
+  std::mt19937_64 rng(3);
+  std::normal_distribution<double> normal;
+  for (const double c : {0.0, 0.375, 1.0}) {
+    const auto recentred = model->recentred(std::vector<double>(model->sites().size(), c));
+    EXPECT_TRUE(recentred->has_exact_hessian_vector());
+    const auto pattern = recentred->hessian_pattern(1000);
+    ASSERT_TRUE(pattern);
+    std::vector<double> z(dim), exact(dim), difference(dim);
+    for (double& x : z) x = normal(rng);
+    for (size_t j = 0; j < dim; ++j) {
+      std::vector<double> v(dim, 0.0);
+      v[j] = 1;
+      const LaneMatrix at{z.data(), d, 1, 1}, along{v.data(), d, 1, 1};
+      recentred->hessian_vector(at, along, {exact.data(), d, 1, 1});
+      recentred->LogDensity::hessian_vector(at, along, {difference.data(), d, 1, 1});
+      double size = 1;
+      for (const double x : exact) size = std::max(size, std::abs(x));
+      for (size_t i = 0; i < dim; ++i) {
+        EXPECT_NEAR(exact[i], difference[i], 1e-6 * size) << c << " " << i << " " << j;
+        const std::pair<int32_t, int32_t> pair(static_cast<int32_t>(std::max(i, j)),
+                                               static_cast<int32_t>(std::min(i, j)));
+        const bool on_pattern =
+            i == j || std::find(pattern->begin(), pattern->end(), pair) != pattern->end();
+        if (!on_pattern) EXPECT_EQ(exact[i], 0) << c << " " << i << " " << j;
+      }
+    }
   }
 }
 
