@@ -10,6 +10,7 @@
 #include "infer/family/recentred_family.h"
 #include "infer/judgement.h"
 #include "infer/method/batch_and_match.h"
+#include "infer/method/sparse_newton.h"
 #include "infer/method/sqrt_natural_gradient.h"
 #include "infer/random_streams.h"
 
@@ -20,16 +21,23 @@ namespace {
 constexpr double kGrid = 8;  // centrings are multiples of 1 / kGrid
 constexpr Index kElboDraws = 256;
 
-/// The normal with mean and covariance of draws of q, seen in the coordinates of `density`.
-std::optional<FullRankNormal> moments_of(const Family& q, const model::Recentred& density,
-                                         numeric::RandomKey key) {
-  const Index dim = q.dim();
-  const Index count = std::max<Index>(1024, 4 * dim);
-  Matrix x(dim, count), z(dim, count);
+/// Draws of q in the coordinates of `density`; empty if any is not finite.
+Matrix recentred_draws(const Family& q, const model::Recentred& density, Index count,
+                       numeric::RandomKey key) {
+  Matrix x(q.dim(), count), z(q.dim(), count);
   std::vector<double> ignored(static_cast<size_t>(count));
   q.draw(key, 0, 0, mutable_lanes(x), ignored);
   density.from_original(lanes_of(x), mutable_lanes(z), ignored);
-  if (!z.allFinite()) return {};
+  if (!z.allFinite()) z.resize(q.dim(), 0);
+  return z;
+}
+
+/// The normal with mean and covariance of draws of q, seen in the coordinates of `density`.
+std::optional<FullRankNormal> moments_of(const Family& q, const model::Recentred& density,
+                                         numeric::RandomKey key) {
+  const Index count = std::max<Index>(1024, 4 * q.dim());
+  Matrix z = recentred_draws(q, density, count, key);
+  if (z.cols() == 0) return {};
   const Vector mean = z.rowwise().mean();
   z.colwise() -= mean;
   Eigen::MatrixXd covariance = (z * z.transpose()) / static_cast<double>(count - 1);
@@ -44,32 +52,77 @@ std::optional<FullRankNormal> moments_of(const Family& q, const model::Recentred
   return FullRankNormal(to_std(mean), to_std(factor));
 }
 
-/// A fit in new coordinates from a normal there.
+/// A normal fitted in new coordinates; null where there is none.
+struct Refitted {
+  NormalPtr normal;
+  std::optional<FullRankNormal> dense;
+  double elbo = -std::numeric_limits<double>::infinity();
+  double gap = std::numeric_limits<double>::infinity();
+  double gap_error = std::numeric_limits<double>::infinity();
+  bool converged = false;
+};
+
+/// The fit in the coordinates of `density`, which `objective` evaluates. Uses four streams.
 class Refit {
  public:
-  Refit(Objective& objective, const CentringOptions& options, uint32_t first_stream)
-      : objective_(objective), options_(options), next_stream_(first_stream) {}
+  Refit(Objective& objective, const model::Recentred& density, const CentringOptions& options,
+        uint32_t first_stream)
+      : objective_(objective), density_(density), options_(options), next_stream_(first_stream) {}
 
-  NaturalGradientResult run(const FullRankNormal& start) {
-    FullRankNormal best = start;
-    const FullRankNormal matched = batch_and_match(objective_, start, {}, key()).normal;
-    if (elbo(matched) > elbo(start)) best = matched;
+  /// From q, a family of the original coordinates.
+  Refitted run(const Family& q) {
+    if (q.dim() <= options_.max_dense_dim) return dense(q);
+    const std::optional<SparsePlan> plan = plan_where_it_pays(objective_);
+    return plan ? sparse(q, *plan) : Refitted{};
+  }
+
+ private:
+  Refitted sparse(const Family& q, const SparsePlan& plan) {
+    constexpr Index kDraws = 1024;
+    const Matrix z = recentred_draws(q, density_, kDraws, key());
+    if (z.cols() == 0) return {};
+    const Vector mean = z.rowwise().mean();
+    const Vector sd = (z.colwise() - mean).rowwise().norm() / std::sqrt(double{kDraws});
+    SparseNewtonOptions o;
+    o.gap_tolerance = options_.gap_tolerance;
+    const SparseNewtonResult r =
+        sparse_newton(objective_, plan, to_std(mean), to_std(sd), o, key());
+    Refitted fitted;
+    if (!r.normal) return fitted;
+    fitted.normal = r.normal;
+    fitted.elbo = elbo(*r.normal);
+    fitted.gap = r.gap;
+    fitted.gap_error = r.gap_error;
+    fitted.converged = r.converged;
+    return fitted;
+  }
+
+  Refitted dense(const Family& q) {
+    const std::optional<FullRankNormal> start = moments_of(q, density_, key());
+    if (!start) return {};
+    FullRankNormal best = *start;
+    const FullRankNormal matched = batch_and_match(objective_, *start, {}, key()).normal;
+    if (elbo(matched) > elbo(*start)) best = matched;
     NaturalGradientOptions o;
     o.batch = std::clamp<Index>(objective_.dim() / 4, 16, 128);
     o.gap_tolerance = options_.gap_tolerance;
     o.max_iterations = options_.max_iterations;
-    NaturalGradientResult r = sqrt_natural_gradient(objective_, best, o, key());
-    r.elbo = elbo(r.normal);
-    return r;
-  }
-  double elbo(const FullRankNormal& q) {
-    return estimate_elbo(objective_, q, kElboDraws, {options_.seed, stream::kRaceElbo}).value;
+    const NaturalGradientResult r = sqrt_natural_gradient(objective_, best, o, key());
+    return {std::make_shared<FullRankNormal>(r.normal),
+            r.normal,
+            elbo(r.normal),
+            r.gap,
+            r.gap_error,
+            r.converged};
   }
 
- private:
+  double elbo(const Family& q) {
+    return estimate_elbo(objective_, q, kElboDraws, {options_.seed, stream::kRaceElbo}).value;
+  }
   numeric::RandomKey key() { return {options_.seed, next_stream_++}; }
 
   Objective& objective_;
+  const model::Recentred& density_;
   const CentringOptions& options_;
   uint32_t next_stream_;
 };
@@ -158,17 +211,17 @@ CentringResult fit_recentred(Objective& objective, CurrentCoordinates& coordinat
     }
     if (largest <= 1 / kGrid) break;
     std::shared_ptr<const model::Recentred> recentred = density.recentred(centring);
-    const auto start = moments_of(*q, *recentred, {options.seed, first_stream + 1});
-    if (!start) break;
     const CurrentCoordinates::Scope scope(coordinates, *recentred);
-    NaturalGradientResult r = Refit(objective, options, first_stream + 2).run(*start);
+    Refitted r = Refit(objective, *recentred, options, first_stream + 1).run(*q);
+    if (!r.normal) break;
     stage("recentred", r.elbo);
     current = centring;
     if (!(r.elbo > result.elbo)) break;  // the second look was no better than the first
-    q = std::make_shared<RecentredFamily>(recentred, std::make_shared<FullRankNormal>(r.normal));
+    q = std::make_shared<RecentredFamily>(recentred, r.normal);
     result.density = std::move(recentred);
     result.centring = std::move(centring);
     result.normal = std::move(r.normal);
+    result.dense = std::move(r.dense);
     result.elbo = r.elbo;
     result.gap = r.gap;
     result.gap_error = r.gap_error;
@@ -180,12 +233,14 @@ CentringResult fit_recentred(Objective& objective, CurrentCoordinates& coordinat
 
 bool covers(const CentringResult& r, const std::vector<double>& original_point) {
   const auto dim = static_cast<Index>(original_point.size());
-  Matrix x(dim, 1), z(dim, 1), u(dim, 1);
+  Matrix x(dim, 1), z(dim, 1);
   x.col(0) = map_vector(original_point);
-  double ignored = 0;
+  double ignored = 0, log_q = 0;
   r.density->from_original(lanes_of(x), mutable_lanes(z), {&ignored, 1});
-  r.normal.whiten(lanes_of(z), mutable_lanes(u));
-  return u.squaredNorm() <= bulk_radius_squared(dim);
+  r.normal->log_q(lanes_of(z), {&log_q, 1});
+  // log q = D / 2 - entropy - |u|^2 / 2, u the point in units of the normal.
+  const double radius_squared = static_cast<double>(dim) - 2 * (r.normal->entropy() + log_q);
+  return radius_squared <= bulk_radius_squared(dim);
 }
 
 std::vector<double> original_points(const model::Recentred& density, std::vector<double>& points) {

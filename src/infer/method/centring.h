@@ -37,14 +37,16 @@ struct CentringOptions {
   double gap_tolerance = 0.01;
   Index max_iterations = 1200;  // of natural gradient, in each round
   Index max_rounds = 3;
-  Index evaluations = 4096;  // for learning the centring, in each round; about
+  Index evaluations = 4096;   // for learning the centring, in each round; about
+  Index max_dense_dim = 500;  // beyond it only normals with sparse precision are fitted
 };
 
 struct CentringResult {
   /// In these coordinates; null where the program's own are as good as any.
   std::shared_ptr<const model::Recentred> density;
-  std::vector<double> centring;  // of Recentrable::sites()
-  FullRankNormal normal{0};      // over the coordinates of `density`
+  std::vector<double> centring;         // of Recentrable::sites()
+  NormalPtr normal;                     // over the coordinates of `density`
+  std::optional<FullRankNormal> dense;  // the same, up to max_dense_dim
   double elbo = -std::numeric_limits<double>::infinity();
   double gap = std::numeric_limits<double>::infinity();
   double gap_error = std::numeric_limits<double>::infinity();
@@ -93,10 +95,12 @@ class CurrentCoordinates final : public LogDensity {
   const LogDensity* current_;
 };
 
-/// Learns the centring from q, a fit in the original coordinates, and fits a full-rank normal in
-/// the new ones, starting from the moments of q there; then once more from that. `coordinates` is
-/// (under a wrapper that spreads it over threads, perhaps) what `objective` evaluates. Where no
-/// site would move by more than an eighth, the result is null.
+/// Learns the centring from q, a fit in the original coordinates, and fits a normal in the new
+/// ones, starting from the moments of q there; then once more from that. Up to max_dense_dim the
+/// normal is full-rank; beyond, its precision is sparse where that pays (plan_where_it_pays).
+/// `coordinates` is (under a wrapper that spreads it over threads, perhaps) what `objective`
+/// evaluates. Where no site would move by more than an eighth, or no normal can be had, the result
+/// is null.
 CentringResult fit_recentred(Objective& objective, CurrentCoordinates& coordinates,
                              const model::Recentrable& density, FamilyPtr q,
                              const CentringOptions& options, const StageSink& stage);

@@ -422,6 +422,23 @@ SparsePlan plan_sparse(Index dim, CoordinatePairs pairs) {
   return plan;
 }
 
+size_t max_pairs_of_plan(Index dim) {
+  constexpr Index kMaxPairsPerRow = 40;
+  return static_cast<size_t>(kMaxPairsPerRow * dim);
+}
+
+std::optional<SparsePlan> plan_where_it_pays(const Objective& objective) {
+  constexpr Index kMinDim = 150;  // below, a dense covariance is cheap
+  constexpr Index kMaxColours = 60;
+  const Index dim = objective.dim();
+  if (dim < kMinDim) return {};
+  auto pairs = objective.hessian_pattern(max_pairs_of_plan(dim));
+  if (!pairs) return {};
+  SparsePlan plan = plan_sparse(dim, std::move(*pairs));
+  if (plan.num_colours > kMaxColours || plan.factor_entries >= dim * dim / 4) return {};
+  return plan;
+}
+
 SparseNewtonResult sparse_newton(Objective& objective, const SparsePlan& plan,
                                  const std::vector<double>& mean, const std::vector<double>& sd,
                                  const SparseNewtonOptions& options, numeric::RandomKey key) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,13 @@ struct SparsePlan {
 /// Colours by degree, largest first, greedily; O(sum of squared degrees). [Curtis, Powell, Reid
 /// 1974, doi 10.1093/imamat/13.1.117; Coleman and More 1983, doi 10.1137/0720013]
 SparsePlan plan_sparse(Index dim, CoordinatePairs pairs);
+
+/// Pairs of a pattern beyond which no plan is made.
+size_t max_pairs_of_plan(Index dim);
+/// The plan for the density of `objective` where a sparse precision pays: from 150 dimensions, with
+/// at most 40 pairs a coordinate, 60 colours and a factor of a quarter of D^2 entries. (A dense
+/// step costs about D^2 a draw; a sparse one its colours' gradients and its factor.)
+std::optional<SparsePlan> plan_where_it_pays(const Objective& objective);
 
 struct SparseNewtonOptions {
   Index batch = 32;  // antithetic pairs
