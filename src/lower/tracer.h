@@ -7,8 +7,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <iosfwd>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -20,6 +22,9 @@
 #include "vinci/context.h"
 
 namespace vinci::lower {
+
+class FactorSink;
+struct FactorArgument;
 
 struct TraceOptions {
   int64_t max_loop_steps = int64_t{2'000'000'000};
@@ -60,6 +65,11 @@ class Tracer {
   /// Whether reading an element under an index that is a node makes a choice among all elements; an
   /// error otherwise.
   void set_symbolic_indices(bool are_allowed) { symbolic_indices_ = are_allowed; }
+
+  /// Hands the statements of the log density to `sink` instead of summing them; null: sums.
+  void set_factor_sink(FactorSink* sink) { factors_ = sink; }
+  /// Whether some expression of the program is target().
+  bool uses_target() const { return uses_target_; }
 
   Value& slot(syntax::VariableId id) { return slots_[static_cast<size_t>(id.index)]; }
   std::vector<Value>& slots() { return slots_; }
@@ -174,6 +184,15 @@ class Tracer {
   Scalar distribution_function(const syntax::Stmt& s, const char* suffix, Scalar at,
                                std::span<Value> args);
 
+  // ---- factors (tracer_factors.cc)
+  /// Whether an argument is an element of a global under one index that is a node.
+  bool gate(syntax::ExprId id, FactorArgument& out);
+  void add_factor(std::string_view density, syntax::ExprId outcome,
+                  const std::vector<syntax::ExprId>& rest, source::Span span);
+  void factor_of_target(syntax::ExprId id, source::Span span);
+  /// False where the statement is no factor: a density of the user's, a branch on parameters.
+  bool tilde_as_factor(const syntax::Stmt& s);
+
   // ---- statements (tracer_statements.cc)
   Flow run(syntax::StmtId id);
   Flow run_list(const std::vector<syntax::StmtId>& stmts);
@@ -210,6 +229,11 @@ class Tracer {
   std::vector<LibraryFunction> densities_;  // by StmtId, of `~`
   std::vector<std::unique_ptr<ArgumentFrame>> frames_;
   size_t frames_used_ = 0;
+
+  FactorSink* factors_ = nullptr;
+  std::vector<FactorArgument> factor_arguments_;
+  std::deque<Value> gate_tables_;
+  std::map<std::vector<int64_t>, int32_t> gate_ids_;  // by variable and indices, -1 at the node
 
   bool symbolic_indices_ = false;
   int64_t steps_ = 0;

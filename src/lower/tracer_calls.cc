@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "lower/factors.h"
 #include "lower/tracer.h"
 
 namespace vinci::lower {
@@ -306,6 +307,7 @@ Value Tracer::call_user(FunctionId id, std::span<Value> args, Span span) {
 
 void Tracer::tilde(StmtId id) {
   const Stmt& s = stmt(id);
+  if (factors_ != nullptr && tilde_as_factor(s)) return;
   Arguments arguments(*this);
   if (s.target == syntax::CallTarget::kUser) {
     const auto args = arguments.fill(s.lhs, s.args, &program_.functions[s.function]);

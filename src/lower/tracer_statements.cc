@@ -7,6 +7,7 @@
 #include <limits>
 #include <ostream>
 
+#include "lower/factors.h"
 #include "lower/tracer.h"
 
 namespace vinci::lower {
@@ -170,6 +171,7 @@ void Tracer::assignment(const Stmt& s) {
 
 void Tracer::add_target(Scalar value, Span span, bool is_jacobian) {
   if (!path_.is_constant()) value = g_.select(path_, value, 0.0);
+  if (factors_ != nullptr) return factors_->addend(value, span);
   g_.add_term(value, span, is_jacobian);
   if (uses_target_) target_.push_back(value);
 }
@@ -284,6 +286,10 @@ Tracer::Flow Tracer::run(StmtId id) {
     case Stmt::Kind::kTargetPlus:
     case Stmt::Kind::kJacobianPlus: {
       const bool is_jacobian = s.kind == Stmt::Kind::kJacobianPlus;
+      if (factors_ != nullptr) {
+        factor_of_target(s.expr, s.span);
+        return Flow::kNormal;
+      }
       const Type& type = expr(s.expr).type;
       if (type.is_scalar()) {
         add_target(scalar(s.expr), s.span, is_jacobian);

@@ -1,0 +1,200 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+#include "conjugate/rows.h"
+#include "conjugate/rows_kernels.h"
+#include "numeric/special/row_functions.h"
+#include "numeric/special/special.h"
+
+namespace vinci::conjugate {
+
+using namespace numeric;  // for VINCI_SIMD_SELECT, which names the targets
+
+namespace {
+// Fixed, so that sums do not depend on the threads: each part has statistics of its own.
+constexpr int64_t kParts = 4;
+}  // namespace
+
+Admixture::Admixture(AdmixtureData data) : data_(std::move(data)) {
+  leaves_ = data_.leaves;
+  gamma_.resize(static_cast<size_t>(data_.documents * data_.topics));
+}
+
+void Admixture::set_batch(int64_t first, int64_t count, double scale) {
+  batch_first_ = first;
+  batch_count_ = count;
+  batch_scale_ = scale;
+}
+
+// With r from theta's last q and theta's new q = Dirichlet(alpha + n), n_k = sum r, the terms of a
+// document are  sum count log norm - n . E_old[log theta] + log B(alpha + n) - log B(alpha).
+bool Admixture::update(std::span<const double> eta, std::span<double> mean) {
+  const int64_t topics = data_.topics, words = data_.words;
+  const int64_t padded = (topics + 7) / 8 * 8;
+  for (double e : eta) {
+    if (std::isnan(e) || e > 1e300) return false;
+  }
+  std::vector<double> table(static_cast<size_t>(words * padded), 0.0),
+      top(static_cast<size_t>(words));
+  for (int64_t w = 0; w < words; ++w) {
+    const double* row = eta.data() + w * topics;
+    double most = *std::max_element(row, row + topics);
+    if (!std::isfinite(most)) most = 0;
+    top[static_cast<size_t>(w)] = most;
+    double* out = table.data() + w * padded;
+    for (int64_t k = 0; k < topics; ++k) out[k] = row[k] - most;
+  }
+  VINCI_SIMD_SELECT(row_function)
+  (numeric::RowFunction::exp, table.data(), nullptr, table.data(), words * padded);
+  for (int64_t w = 0; w < words; ++w) {
+    std::fill(table.begin() + w * padded + topics, table.begin() + (w + 1) * padded, 0.0);
+  }
+  const int64_t first = batch_count_ < 0 ? 0 : batch_first_;
+  const int64_t count = batch_count_ < 0 ? data_.documents : batch_count_;
+  const int64_t parts = std::min(kParts, std::max<int64_t>(count, 1));
+  std::vector<std::vector<double>> partial(static_cast<size_t>(parts));
+  std::vector<double> bounds(static_cast<size_t>(parts), 0.0);
+  const auto body = [&](std::ptrdiff_t p) {
+    auto& statistics = partial[static_cast<size_t>(p)];
+    statistics.assign(static_cast<size_t>(words * padded), 0.0);
+    std::vector<double> share(static_cast<size_t>(padded), 0.0),
+        gained(static_cast<size_t>(padded));
+    std::vector<double> norm;
+    double bound = 0;
+    for (int64_t d = first + count * p / parts; d < first + count * (p + 1) / parts; ++d) {
+      const int64_t begin = data_.first[static_cast<size_t>(d)];
+      const int64_t end = data_.first[static_cast<size_t>(d) + 1];
+      norm.resize(static_cast<size_t>(end - begin) + 1);
+      double* gamma = gamma_.data() + d * topics;
+      numeric::DocumentStep job;
+      job.words = end - begin;
+      job.topics = padded;
+      job.table = table.data();
+      job.word = data_.word.data() + begin;
+      job.count = data_.count.data() + begin;
+      job.share = share.data();
+      job.gained = gained.data();
+      job.norm = norm.data();
+      double total = 0, psi_total = 0, share_top = 0;
+      for (int64_t inner = 0;; ++inner) {
+        share_top = VINCI_SIMD_SELECT(exp_digamma)(gamma, topics, share.data());
+        // The last step leaves the statistics of the r that gamma is made of.
+        const bool is_last = inner + 1 >= data_.max_inner;
+        VINCI_SIMD_SELECT(document_step)(job);
+        double change = 0;
+        for (int64_t k = 0; k < topics; ++k)
+          change += std::abs(alpha(d, k) + gained[static_cast<size_t>(k)] - gamma[k]);
+        if (is_last || change < data_.inner_tolerance * static_cast<double>(topics)) break;
+        for (int64_t k = 0; k < topics; ++k)
+          gamma[k] = alpha(d, k) + gained[static_cast<size_t>(k)];
+      }
+      job.statistics = statistics.data();
+      VINCI_SIMD_SELECT(document_statistics)(job);
+      for (int64_t i = begin; i < end; ++i) {
+        bound += data_.count[static_cast<size_t>(i)] *
+                 (std::log(norm[static_cast<size_t>(i - begin)]) +
+                  top[static_cast<size_t>(data_.word[static_cast<size_t>(i)])]);
+      }
+      // share = exp(digamma(gamma_k) - share_top), E_old[log theta_k] = that - digamma(total):
+      // norm leaves out share_top - digamma(total), which with n . E_old leaves digammas alone.
+      for (int64_t k = 0; k < topics; ++k) total += gamma[k];
+      psi_total = numeric::digamma(total);
+      double log_b = 0, new_total = 0, alpha_total = 0, cross = 0, mass = 0;
+      for (int64_t k = 0; k < topics; ++k) {
+        const double a = alpha(d, k), g = a + gained[static_cast<size_t>(k)];
+        const double n = gained[static_cast<size_t>(k)];
+        if (n > 0) cross += n * (std::log(share[static_cast<size_t>(k)]) + share_top - psi_total);
+        mass += n;
+        log_b += numeric::lgamma(g) - numeric::lgamma(a);
+        new_total += g;
+        alpha_total += a;
+        gamma[k] = g;
+      }
+      bound += mass * (share_top - psi_total) - cross + log_b - numeric::lgamma(new_total) +
+               numeric::lgamma(alpha_total);
+    }
+    bounds[static_cast<size_t>(p)] = bound;
+  };
+  if (pool_ != nullptr) {
+    pool_->parallel_for(parts, body);
+  } else {
+    for (int64_t p = 0; p < parts; ++p) body(p);
+  }
+  std::fill(mean.begin(), mean.end(), 0.0);
+  log_partition_ = 0;
+  for (size_t p = 0; p < partial.size(); ++p) {
+    log_partition_ += batch_scale_ * bounds[p];
+    for (int64_t w = 0; w < words; ++w) {
+      for (int64_t k = 0; k < topics; ++k) {
+        mean[static_cast<size_t>(w * topics + k)] +=
+            batch_scale_ * partial[p][static_cast<size_t>(w * padded + k)];
+      }
+    }
+  }
+  return std::isfinite(log_partition_);
+}
+
+void Admixture::start(numeric::RandomStream& random, std::span<double> mean) {
+  // Shares are even; the topics begin apart, as draws of a gamma of shape 100.
+  // [Hoffman et al. 2010, sec. 4]
+  for (int64_t d = 0; d < data_.documents; ++d) {
+    const int64_t begin = data_.first[static_cast<size_t>(d)],
+                  end = data_.first[static_cast<size_t>(d) + 1];
+    double length = 0;
+    for (int64_t i = begin; i < end; ++i) length += data_.count[static_cast<size_t>(i)];
+    for (int64_t k = 0; k < data_.topics; ++k) {
+      gamma_[static_cast<size_t>(d * data_.topics + k)] =
+          alpha(d, k) + length / static_cast<double>(data_.topics);
+    }
+  }
+  for (double& m : mean) m = random.gamma(100, 100);
+}
+
+void Admixture::draw(numeric::RandomStream& random, std::span<double> values) const {
+  const auto topics = static_cast<size_t>(data_.topics);
+  for (size_t d = 0; d < static_cast<size_t>(data_.documents); ++d) {
+    random.dirichlet({gamma_.data() + d * topics, topics}, values.subspan(d * topics, topics));
+  }
+}
+
+double Admixture::log_density(std::span<const double> values) const {
+  double sum = 0;
+  for (int64_t d = 0; d < data_.documents; ++d) {
+    double total = 0;
+    for (int64_t k = 0; k < data_.topics; ++k) {
+      const auto at = static_cast<size_t>(d * data_.topics + k);
+      total += gamma_[at];
+      sum += (gamma_[at] - 1) * std::log(values[at]) - numeric::lgamma(gamma_[at]);
+    }
+    sum += numeric::lgamma(total);
+  }
+  return sum;
+}
+
+void Admixture::leaf_means(std::span<double> means) const {
+  for (int64_t d = 0; d < data_.documents; ++d) {
+    double total = 0;
+    for (int64_t k = 0; k < data_.topics; ++k)
+      total += gamma_[static_cast<size_t>(d * data_.topics + k)];
+    for (int64_t k = 0; k < data_.topics; ++k) {
+      const auto at = static_cast<size_t>(d * data_.topics + k);
+      means[at] = gamma_[at] / total;
+    }
+  }
+}
+
+void Admixture::describe(std::span<const std::string>, std::vector<NamedDistribution>& out) const {
+  for (int64_t d = 0; d < data_.documents; ++d) {
+    NamedDistribution q{fmt::format("{}[{}]", name_, d + 1), "dirichlet", {}};
+    for (int64_t k = 0; k < data_.topics; ++k) {
+      q.params.emplace_back(fmt::format("alpha[{}]", k + 1),
+                            gamma_[static_cast<size_t>(d * data_.topics + k)]);
+    }
+    out.push_back(std::move(q));
+  }
+}
+
+}  // namespace vinci::conjugate

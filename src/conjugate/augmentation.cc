@@ -1,0 +1,33 @@
+// The auxiliary variables of logistic and probit likelihoods.
+#include <cmath>
+
+#include "conjugate/variable.h"
+#include "numeric/special/special.h"
+
+namespace vinci::conjugate {
+
+bool PolyaGamma::update(std::span<const double> eta, std::span<double> mean) {
+  if (!(eta[0] <= 0 && std::isfinite(eta[0]))) return false;
+  const double c = std::sqrt(-2 * eta[0]);
+  // tanh(c/2) / (2c) = 1/4 - c^2/48 + c^4/480 ...: below 1e-4 the next term is under 1e-18
+  mean[0] = count_ * (c < 1e-4 ? 0.25 - c * c / 48 : std::tanh(c / 2) / (2 * c));
+  // log cosh(c/2) = c/2 + log1p(e^-c) - log 2
+  log_partition_ = -count_ * (c / 2 + std::log1p(std::exp(-c)) - std::log(2.0));
+  return true;
+}
+
+void PolyaGamma::start(numeric::RandomStream&, std::span<double> mean) { mean[0] = count_ / 4; }
+
+bool TruncatedNormal::update(std::span<const double> eta, std::span<double> mean) {
+  if (!std::isfinite(eta[0])) return false;
+  const double m = sign_ * eta[0];
+  mean[0] = sign_ * (m + numeric::std_normal_lcdf_derivative(m));
+  log_partition_ = numeric::std_normal_lcdf(m) + m * m / 2;
+  return true;
+}
+
+void TruncatedNormal::start(numeric::RandomStream&, std::span<double> mean) {
+  mean[0] = sign_ * 0.79788456080286536;  // sqrt(2/pi): of the half normal
+}
+
+}  // namespace vinci::conjugate

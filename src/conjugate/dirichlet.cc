@@ -1,0 +1,70 @@
+// Dirichlet and beta.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "conjugate/variable.h"
+#include "numeric/special/special.h"
+
+namespace vinci::conjugate {
+
+Dirichlet::Dirichlet(std::vector<int32_t> leaves, bool is_probability)
+    : is_probability_(is_probability), alpha_(is_probability ? 2 : leaves.size(), 1.0) {
+  leaves_ = std::move(leaves);
+}
+
+bool Dirichlet::update(std::span<const double> eta, std::span<double> mean) {
+  double total = 0, a = 0;
+  for (double e : eta) {
+    if (!(e > -1 && std::isfinite(e))) return false;
+    total += e + 1;
+  }
+  const double psi = numeric::digamma(total);
+  for (size_t k = 0; k < alpha_.size(); ++k) {
+    alpha_[k] = eta[k] + 1;
+    mean[k] = numeric::digamma(alpha_[k]) - psi;
+    a += numeric::lgamma(alpha_[k]);
+  }
+  log_partition_ = a - numeric::lgamma(total);
+  return true;
+}
+
+void Dirichlet::start(numeric::RandomStream&, std::span<double> mean) {
+  for (double& m : mean) m = -std::log(static_cast<double>(mean.size()));
+}
+
+void Dirichlet::draw(numeric::RandomStream& random, std::span<double> values) const {
+  std::vector<double> x(alpha_.size());
+  random.dirichlet(alpha_, x);
+  for (size_t k = 0; k < values.size(); ++k) values[k] = x[k];
+}
+
+double Dirichlet::log_density(std::span<const double> values) const {
+  double sum = -log_partition_;
+  for (size_t k = 0; k < values.size(); ++k) {
+    if (alpha_[k] != 1) sum += (alpha_[k] - 1) * std::log(values[k]);
+  }
+  if (is_probability_ && alpha_[1] != 1) sum += (alpha_[1] - 1) * std::log1p(-values[0]);
+  return sum;
+}
+
+void Dirichlet::leaf_means(std::span<double> means) const {
+  double total = 0;
+  for (double a : alpha_) total += a;
+  for (size_t k = 0; k < means.size(); ++k) means[k] = alpha_[k] / total;
+}
+
+void Dirichlet::describe(std::span<const std::string> leaf_names,
+                         std::vector<NamedDistribution>& out) const {
+  if (is_probability_) {
+    out.push_back({leaf_names[0], "beta", {{"a", alpha_[0]}, {"b", alpha_[1]}}});
+    return;
+  }
+  NamedDistribution d{name_, "dirichlet", {}};
+  for (size_t k = 0; k < alpha_.size(); ++k) {
+    d.params.emplace_back(fmt::format("alpha[{}]", k + 1), alpha_[k]);
+  }
+  out.push_back(std::move(d));
+}
+
+}  // namespace vinci::conjugate

@@ -1,0 +1,211 @@
+#include "conjugate/network.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace vinci::conjugate {
+
+namespace {
+
+uint64_t hash_slots(const Slot* slots) {
+  uint64_t h = 0x9e3779b97f4a7c15u;
+  for (size_t k = 0; k < kMaxDegree; ++k) {
+    h = (h ^ static_cast<uint32_t>(slots[k])) * 0xff51afd7ed558ccdu;
+    h ^= h >> 32;
+  }
+  return h;
+}
+
+/// Compensated, so that a bound of a million terms is known to its last digits.
+class Sum {
+ public:
+  void add(double x) {
+    const double t = sum_ + x;
+    rest_ += std::abs(sum_) >= std::abs(x) ? (sum_ - t) + x : (x - t) + sum_;
+    sum_ = t;
+  }
+  double value() const { return sum_ + rest_; }
+
+ private:
+  double sum_ = 0, rest_ = 0;
+};
+
+}  // namespace
+
+int32_t Network::add(VariablePtr variable) {
+  const int64_t count = variable->num_statistics();
+  const auto first = static_cast<Slot>(mean_.size());
+  places_.push_back({first, count});
+  mean_.resize(mean_.size() + static_cast<size_t>(count), 0.0);
+  variables_.push_back(std::move(variable));
+  return num_variables() - 1;
+}
+
+void Network::add_monomial(double c, std::span<const Slot> slots) {
+  if (c == 0) return;
+  if (slots.empty()) return add_constant(c);
+  VINCI_CHECK(slots.size() <= kMaxDegree);
+  std::array<Slot, kMaxDegree> key;
+  key.fill(-1);
+  std::copy(slots.begin(), slots.end(), key.begin());
+  std::sort(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(slots.size()));
+  if (2 * (coefficients_.size() + 1) > table_.size()) {
+    table_.assign(std::max<size_t>(64, 4 * table_.size()), -1);
+    for (size_t m = 0; m < coefficients_.size(); ++m) {
+      size_t at = hash_slots(&slots_[m * kMaxDegree]) & (table_.size() - 1);
+      while (table_[at] >= 0) at = (at + 1) & (table_.size() - 1);
+      table_[at] = static_cast<int64_t>(m);
+    }
+  }
+  size_t at = hash_slots(key.data()) & (table_.size() - 1);
+  for (; table_[at] >= 0; at = (at + 1) & (table_.size() - 1)) {
+    const auto m = static_cast<size_t>(table_[at]);
+    if (std::equal(key.begin(), key.end(),
+                   slots_.begin() + static_cast<std::ptrdiff_t>(m * kMaxDegree))) {
+      coefficients_[m] += c;
+      return;
+    }
+  }
+  table_[at] = static_cast<int64_t>(coefficients_.size());
+  coefficients_.push_back(c);
+  slots_.insert(slots_.end(), key.begin(), key.end());
+}
+
+bool Network::finish(int32_t& clash) {
+  table_ = {};
+  eta_.assign(mean_.size(), 0.0);
+  std::vector<int32_t> owner(mean_.size());
+  for (int32_t v = 0; v < num_variables(); ++v) {
+    std::fill_n(owner.begin() + place(v).first, place(v).count, v);
+  }
+  first_use_.assign(variables_.size() + 1, 0);
+  const auto each = [&](auto visit) {
+    for (size_t m = 0; m < coefficients_.size(); ++m) {
+      for (size_t k = 0; k < kMaxDegree; ++k) {
+        const Slot s = slots_[m * kMaxDegree + k];
+        if (s < 0) break;
+        visit(static_cast<int32_t>(m), s, static_cast<size_t>(owner[static_cast<size_t>(s)]));
+      }
+    }
+  };
+  int32_t last_monomial = -1;
+  std::vector<size_t> seen;
+  bool ok = true;
+  each([&](int32_t m, Slot, size_t v) {
+    if (m != last_monomial) seen.clear();
+    last_monomial = m;
+    if (std::find(seen.begin(), seen.end(), v) != seen.end()) {
+      clash = static_cast<int32_t>(v);
+      ok = false;
+    }
+    seen.push_back(v);
+    ++first_use_[v + 1];
+  });
+  if (!ok) return false;
+  for (size_t v = 0; v < variables_.size(); ++v) first_use_[v + 1] += first_use_[v];
+  uses_.resize(static_cast<size_t>(first_use_.back()));
+  std::vector<int64_t> next(first_use_.begin(), first_use_.end() - 1);
+  each([&](int32_t m, Slot s, size_t v) { uses_[static_cast<size_t>(next[v]++)] = {m, s}; });
+  return true;
+}
+
+void Network::gradient(int32_t v, std::span<double> eta) const {
+  std::fill(eta.begin(), eta.end(), 0.0);
+  const Slot first = place(v).first;
+  const auto begin = static_cast<size_t>(first_use_[static_cast<size_t>(v)]);
+  const auto end = static_cast<size_t>(first_use_[static_cast<size_t>(v) + 1]);
+  for (size_t u = begin; u < end; ++u) {
+    const Use use = uses_[u];
+    double product = coefficients_[static_cast<size_t>(use.monomial)];
+    const Slot* slots = &slots_[static_cast<size_t>(use.monomial) * kMaxDegree];
+    for (size_t k = 0; k < kMaxDegree && slots[k] >= 0; ++k) {
+      if (slots[k] != use.slot) product *= mean_[static_cast<size_t>(slots[k])];
+    }
+    eta[static_cast<size_t>(use.slot - first)] += product;
+  }
+}
+
+void Network::start(numeric::RandomStream& random) {
+  for (int32_t v = 0; v < num_variables(); ++v) {
+    const Place& p = place(v);
+    variables_[static_cast<size_t>(v)]->start(
+        random, {mean_.data() + p.first, static_cast<size_t>(p.count)});
+  }
+}
+
+bool Network::update(int32_t v, double damping) {
+  const Place& p = place(v);
+  std::vector<double> eta(static_cast<size_t>(p.count));
+  gradient(v, eta);
+  double* old = eta_.data() + p.first;
+  if (damping > 0) {
+    for (size_t k = 0; k < eta.size(); ++k) eta[k] += damping * (old[k] - eta[k]);
+  }
+  if (!variables_[static_cast<size_t>(v)]->update(
+          eta, {mean_.data() + p.first, static_cast<size_t>(p.count)})) {
+    return false;
+  }
+  std::copy(eta.begin(), eta.end(), old);
+  return true;
+}
+
+double Network::elbo() const {
+  Sum sum;
+  sum.add(constant_);
+  for (size_t m = 0; m < coefficients_.size(); ++m) {
+    double product = coefficients_[m];
+    for (size_t k = 0; k < kMaxDegree && slots_[m * kMaxDegree + k] >= 0; ++k) {
+      product *= mean_[static_cast<size_t>(slots_[m * kMaxDegree + k])];
+    }
+    sum.add(product);
+  }
+  for (int32_t v = 0; v < num_variables(); ++v) {
+    const Place& p = place(v);
+    sum.add(variables_[static_cast<size_t>(v)]->log_partition());
+    for (int64_t k = 0; k < p.count; ++k) {
+      const auto s = static_cast<size_t>(p.first + k);
+      // A statistic that is -inf under a point of no mass has no weight: 0 (-inf) = 0.
+      if (eta_[s] != 0) sum.add(-eta_[s] * mean_[s]);
+    }
+  }
+  return sum.value();
+}
+
+AscentResult Network::ascend(const AscentOptions& options, const Context& context) {
+  AscentResult result;
+  double last = 0;
+  while (result.sweeps < options.max_sweeps) {
+    for (int32_t v = 0; v < num_variables(); ++v) {
+      // The first sweep takes the place of the start: nothing to damp yet.
+      if (!update(v, result.sweeps == 0 ? 0 : options.damping)) {
+        result.improper = v;
+        return result;
+      }
+      if (context.cancelled()) {
+        result.cancelled = true;
+        return result;
+      }
+    }
+    ++result.sweeps;
+    result.elbo = elbo();
+    result.elbos.push_back(result.elbo);
+    const double scale = 1 + std::abs(result.elbo);
+    if (result.sweeps > 1) {
+      const double decrease = last - result.elbo;
+      if (decrease > 1e-10 * scale) {
+        result.largest_decrease = std::max(result.largest_decrease, decrease);
+      }
+      if (std::abs(decrease) <= options.tolerance * scale) {
+        result.converged = true;
+        return result;
+      }
+    }
+    last = result.elbo;
+  }
+  return result;
+}
+
+}  // namespace vinci::conjugate

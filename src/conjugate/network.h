@@ -1,0 +1,101 @@
+// A conjugate network: the log joint density as a multilinear polynomial in the statistics of its
+// variables, and coordinate ascent on the bound.
+//
+// E[log p] = constant + sum_m c_m prod_s E[u_s], where no monomial has two statistics of one
+// variable. Then the best q(v) given the rest is the family's member with
+//     eta_s = sum over the monomials that hold s of c_m times the product of the other factors,
+// each update does not lower the bound, and the bound
+//     E[log p] + sum_v (A_v(eta_v) - eta_v . E[u_v])
+// is exact.  [Bishop 2006, sec. 10.1; Johnson et al. 2016, doi 10.48550/arXiv.1603.06277, app. B]
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "conjugate/variable.h"
+#include "vinci/context.h"
+
+namespace vinci::conjugate {
+
+using Slot = int32_t;
+
+/// Slots of a monomial, at most: precision, its scale, gate, and two pairs of factors of a product.
+constexpr size_t kMaxDegree = 6;
+
+struct AscentOptions {
+  uint64_t seed = 1;
+  int64_t max_sweeps = 2000;
+  double tolerance = 1e-9;  // relative change of the bound in a sweep at which to stop
+  double damping = 0;       // eta <- (1 - damping) eta_new + damping eta_old
+  /// Natural-gradient steps on minibatches, where the network has plates of rows; 0: full sweeps.
+  /// Step t of the global variables has size (t + delay)^-forgetting.  [Hoffman et al. 2013, JMLR
+  /// 14, fig. 4]
+  int64_t minibatch = 0;
+  double delay = 1, forgetting = 0.7;
+};
+
+struct AscentResult {
+  bool converged = false;
+  bool cancelled = false;
+  int64_t sweeps = 0;
+  double elbo = 0;
+  std::vector<double> elbos;    // after each sweep
+  double largest_decrease = 0;  // beyond rounding, of one sweep: 0, or a defect
+  int32_t improper = -1;        // the variable whose posterior is improper; the ascent ended there
+};
+
+class Network {
+ public:
+  /// Slots of the new variable are [first, first + num_statistics()).
+  struct Place {
+    Slot first;
+    int64_t count;
+  };
+  int32_t add(VariablePtr variable);
+  const Place& place(int32_t variable) const { return places_[static_cast<size_t>(variable)]; }
+  void add_constant(double c) { constant_ += c; }
+  /// Adds c prod_s u_s. Equal products merge.
+  void add_monomial(double c, std::span<const Slot> slots);
+  /// After the last monomial. False where a monomial has two statistics of one variable, which
+  /// `clash` then names.
+  bool finish(int32_t& clash);
+
+  int32_t num_variables() const { return static_cast<int32_t>(variables_.size()); }
+  Variable& variable(int32_t v) { return *variables_[static_cast<size_t>(v)]; }
+  const Variable& variable(int32_t v) const { return *variables_[static_cast<size_t>(v)]; }
+  std::span<const double> mean(int32_t v) const {
+    return {mean_.data() + place(v).first, static_cast<size_t>(place(v).count)};
+  }
+  size_t num_monomials() const { return coefficients_.size(); }
+
+  /// Expected statistics to begin with.
+  void start(numeric::RandomStream& random);
+  /// One update of a variable; false where it is improper.
+  bool update(int32_t v, double damping = 0);
+  /// The bound in nats, once each variable has been updated.
+  double elbo() const;
+  /// Updates in order until the bound stands still.
+  AscentResult ascend(const AscentOptions& options, const Context& context = {});
+  /// Runs before each step on a minibatch: (step) -> nothing; set by plates that subsample.
+  void gradient(int32_t v, std::span<double> eta) const;
+
+ private:
+  struct Use {
+    int32_t monomial;
+    Slot slot;
+  };
+  double constant_ = 0;
+  std::vector<VariablePtr> variables_;
+  std::vector<Place> places_;
+  std::vector<double> coefficients_;
+  std::vector<Slot> slots_;     // [monomials][kMaxDegree], -1: none
+  std::vector<int64_t> table_;  // hash of monomials while they are added
+  std::vector<int64_t> first_use_;
+  std::vector<Use> uses_;
+  std::vector<double> mean_, eta_;
+};
+
+}  // namespace vinci::conjugate

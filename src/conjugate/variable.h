@@ -1,0 +1,162 @@
+// A variable of a conjugate network: one exponential family
+//     q(v) = h(v) exp(eta . u(v) - A(eta)).
+// The log joint density of a network is a multilinear polynomial in the statistics u of its
+// variables, so that the coordinate update is exact whatever the families are: eta is the gradient
+// of the expected log joint with respect to E[u]. One file for each family.
+// [Winn and Bishop 2005, JMLR 6, sec. 3; Hoffman, Johnson, Tran 2018, "AutoConj", sec. 3]
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "numeric/parallel/thread_pool.h"
+#include "numeric/random/random_stream.h"
+
+namespace vinci::conjugate {
+
+/// A distribution as books name it, of a parameter or of an element of one.
+struct NamedDistribution {
+  std::string name;    // `mu[2]`
+  std::string family;  // `normal`
+  std::vector<std::pair<std::string, double>> params;
+};
+
+/// Laws: (1) `update` gives mean = dA / d eta; (2) the entropy A - eta . mean - E[log h] is that of
+/// the density that `log_density` gives, of which `draw` draws.
+class Variable {
+ public:
+  virtual ~Variable() = default;
+
+  /// The numbers that describe it in the program, one for each leaf; empty for auxiliary variables.
+  const std::vector<int32_t>& leaves() const { return leaves_; }
+  const std::string& name() const { return name_; }
+  void set_name(std::string name) { name_ = std::move(name); }
+
+  virtual int64_t num_statistics() const = 0;
+  /// Moves q to `eta`; writes E[u] to `mean`. False where no density has these natural parameters
+  /// (q is as before): an improper posterior.
+  virtual bool update(std::span<const double> eta, std::span<double> mean) = 0;
+  /// A(eta) of the last update, h included: E[-log q] = log_partition - eta . mean.
+  double log_partition() const { return log_partition_; }
+  /// Expected statistics to begin with, before the first update. `random` breaks symmetry.
+  virtual void start(numeric::RandomStream& random, std::span<double> mean) = 0;
+
+  /// Plates: threads to use (null: one), and their units (rows, documents) for minibatches, of
+  /// which the statistics are scaled by `scale`; a count of -1 means all.
+  virtual void set_pool(numeric::ThreadPool*) {}
+  virtual int64_t num_units() const { return 0; }
+  virtual void set_batch(int64_t first, int64_t count, double scale);
+
+  /// Values of the leaves.
+  virtual void draw(numeric::RandomStream& random, std::span<double> values) const;
+  /// log q of values of the leaves, with respect to the free ones among them (K - 1 of a simplex,
+  /// the lower triangle of a symmetric matrix).
+  virtual double log_density(std::span<const double> values) const;
+  /// E[leaf], one for each leaf; NaN where there is none.
+  virtual void leaf_means(std::span<double> means) const;
+  /// `leaf_name`: of a leaf, as people write it.
+  virtual void describe(std::span<const std::string> leaf_names,
+                        std::vector<NamedDistribution>& out) const;
+
+ protected:
+  std::vector<int32_t> leaves_;
+  std::string name_;
+  double log_partition_ = 0;
+};
+
+using VariablePtr = std::unique_ptr<Variable>;
+
+/// A scalar x > 0 of which x^power is gamma: power 1 gamma, -1 inverse gamma, -2 the standard
+/// deviation of a precision that is gamma, 2 a half-normal's. Statistics: log x, x^power.
+class PowerGamma final : public Variable {
+ public:
+  PowerGamma(int32_t leaf, double power);
+  /// Without a leaf: auxiliary.
+  explicit PowerGamma(double power) : power_(power) {}
+  int64_t num_statistics() const override { return 2; }
+  bool update(std::span<const double> eta, std::span<double> mean) override;
+  void start(numeric::RandomStream& random, std::span<double> mean) override;
+  void draw(numeric::RandomStream& random, std::span<double> values) const override;
+  double log_density(std::span<const double> values) const override;
+  void leaf_means(std::span<double> means) const override;
+  void describe(std::span<const std::string> leaf_names,
+                std::vector<NamedDistribution>& out) const override;
+  double shape() const { return shape_; }
+  double rate() const { return rate_; }
+
+ private:
+  double power_;
+  double shape_ = 1, rate_ = 1;
+};
+
+/// x on the simplex (two values: x and 1 - x of a probability). Statistics: log x_k.
+class Dirichlet final : public Variable {
+ public:
+  /// With `is_probability`, one leaf x, and the statistics are log x, log(1 - x).
+  Dirichlet(std::vector<int32_t> leaves, bool is_probability);
+  int64_t num_statistics() const override { return static_cast<int64_t>(alpha_.size()); }
+  bool update(std::span<const double> eta, std::span<double> mean) override;
+  void start(numeric::RandomStream& random, std::span<double> mean) override;
+  void draw(numeric::RandomStream& random, std::span<double> values) const override;
+  double log_density(std::span<const double> values) const override;
+  void leaf_means(std::span<double> means) const override;
+  void describe(std::span<const std::string> leaf_names,
+                std::vector<NamedDistribution>& out) const override;
+  const std::vector<double>& alpha() const { return alpha_; }
+
+ private:
+  bool is_probability_;
+  std::vector<double> alpha_;
+};
+
+/// z in 1, ..., K. Statistics: [z = k].
+class Categorical final : public Variable {
+ public:
+  Categorical(int32_t leaf, int64_t num_states, int64_t first_state);
+  int64_t num_statistics() const override { return static_cast<int64_t>(probability_.size()); }
+  bool update(std::span<const double> eta, std::span<double> mean) override;
+  void start(numeric::RandomStream& random, std::span<double> mean) override;
+  void draw(numeric::RandomStream& random, std::span<double> values) const override;
+  double log_density(std::span<const double> values) const override;
+  void leaf_means(std::span<double> means) const override;
+  void describe(std::span<const std::string> leaf_names,
+                std::vector<NamedDistribution>& out) const override;
+
+ private:
+  int64_t first_state_;
+  std::vector<double> probability_;
+};
+
+/// w ~ PG(b, 0) tilted by exp(-c^2 w / 2), the auxiliary variable of a logistic likelihood.
+/// Statistic: w, eta = -c^2 / 2; E[w] = b tanh(c / 2) / (2 c), A = -b log cosh(c / 2).
+/// [Polson, Scott, Windle 2013, doi 10.1080/01621459.2013.829001, eqs. (2), (5)]
+class PolyaGamma final : public Variable {
+ public:
+  explicit PolyaGamma(double count) : count_(count) {}
+  int64_t num_statistics() const override { return 1; }
+  bool update(std::span<const double> eta, std::span<double> mean) override;
+  void start(numeric::RandomStream& random, std::span<double> mean) override;
+
+ private:
+  double count_;
+};
+
+/// u ~ N(eta, 1) on u > 0 (or u < 0), the auxiliary variable of a probit likelihood. Statistic: u;
+/// h holds the normal density, A = log Phi(+-eta) + eta^2 / 2.  [Albert and Chib 1993,
+/// doi 10.1080/01621459.1993.10476321, sec. 3]
+class TruncatedNormal final : public Variable {
+ public:
+  explicit TruncatedNormal(bool is_positive) : sign_(is_positive ? 1 : -1) {}
+  int64_t num_statistics() const override { return 1; }
+  bool update(std::span<const double> eta, std::span<double> mean) override;
+  void start(numeric::RandomStream& random, std::span<double> mean) override;
+
+ private:
+  double sign_;
+};
+
+}  // namespace vinci::conjugate
