@@ -227,12 +227,19 @@ class Compiler final : public lower::FactorSink {
         !values_[0].elements[0].is_constant()) {
       const int32_t z = forms_.leaf(values_[0].elements[0]);
       const int32_t simplex = densities_.simplex_of(values_[1]);
-      if (z >= 0 && simplex >= 0 &&
-          s_.leaves[static_cast<size_t>(z)].kind == Leaf::Kind::kInteger &&
-          s_.leaves[static_cast<size_t>(z)].low == 1 &&
-          s_.leaves[static_cast<size_t>(z)].high ==
-              static_cast<int64_t>(values_[1].elements.size()) &&
-          states_[static_cast<size_t>(z)].prior < 0 &&
+      const bool is_state = z >= 0 &&
+                            s_.leaves[static_cast<size_t>(z)].kind == Leaf::Kind::kInteger &&
+                            s_.leaves[static_cast<size_t>(z)].low == 1 &&
+                            s_.leaves[static_cast<size_t>(z)].high ==
+                                static_cast<int64_t>(values_[1].elements.size());
+      if (is_state && simplex < 0 && values_[1].is_constant()) {
+        auto& offsets = states_[static_cast<size_t>(z)].offsets;
+        offsets.resize(values_[1].elements.size(), 0.0);
+        for (size_t k = 0; k < offsets.size(); ++k)
+          offsets[k] += std::max(std::log(values_[1].elements[k].constant()), kLogZero);
+        return true;
+      }
+      if (is_state && simplex >= 0 && states_[static_cast<size_t>(z)].prior < 0 &&
           states_[static_cast<size_t>(z)].previous < 0) {
         states_[static_cast<size_t>(z)].prior = simplex;
         return true;
@@ -652,12 +659,10 @@ void Compiler::make_plates() {
     std::vector<int64_t> key{s_.leaves[z].high, s.next < 0 ? 0 : 1,
                              s.next < 0 ? -1 : states_[static_cast<size_t>(s.next)].transition};
     for (const Row& row : s.rows) key.push_back(row.form);
-    key.push_back(s.offsets.empty() ? -1 : -2);
     bool same = true;
     for (int32_t n = s.next; n >= 0; n = states_[static_cast<size_t>(n)].next) {
       const State& other = states_[static_cast<size_t>(n)];
-      same = same && other.rows.size() == s.rows.size() && other.transition == key[2] &&
-             other.offsets.empty() == s.offsets.empty();
+      same = same && other.rows.size() == s.rows.size() && other.transition == key[2];
       for (size_t k = 0; same && k < s.rows.size(); ++k)
         same = other.rows[k].form == s.rows[k].form;
     }
@@ -751,11 +756,13 @@ void Compiler::make_rows(const std::vector<int32_t>& leaves, bool is_chain) {
       }
     }
   }
-  if (!first.offsets.empty()) {
-    for (int32_t z : leaves) {
-      const auto& offsets = states_[static_cast<size_t>(z)].offsets;
-      data.offsets.insert(data.offsets.end(), offsets.begin(), offsets.end());
-    }
+  const bool has_offsets = std::any_of(leaves.begin(), leaves.end(), [&](int32_t z) {
+    return !states_[static_cast<size_t>(z)].offsets.empty();
+  });
+  for (size_t i = 0; has_offsets && i < leaves.size(); ++i) {
+    auto offsets = states_[static_cast<size_t>(leaves[i])].offsets;
+    offsets.resize(static_cast<size_t>(data.states), 0.0);
+    data.offsets.insert(data.offsets.end(), offsets.begin(), offsets.end());
   }
   std::map<int32_t, int32_t> groups;
   std::vector<int32_t> group_of;
@@ -827,7 +834,7 @@ bool Compiler::make_admixture(const std::vector<int32_t>& leaves) {
   std::map<int32_t, std::vector<int32_t>> documents;  // by simplex: words
   for (int32_t z : leaves) {
     const State& s = states_[static_cast<size_t>(z)];
-    if (s.prior < 0) return false;
+    if (s.prior < 0 || !s.offsets.empty()) return false;
     documents[s.prior].push_back(static_cast<int32_t>(s.rows[0].data));
   }
   if (documents.size() < 2) return false;

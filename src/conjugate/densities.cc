@@ -74,7 +74,8 @@ void Densities::emit(double c, std::vector<Atom> atoms) {
     (capture_ != nullptr ? *capture_constant_ : s_.constant) += c;
     return;
   }
-  if (c == 0) return;
+  // Rows of one form have the same atoms, whatever their data.
+  if (c == 0 && capture_ == nullptr) return;
   VINCI_CHECK(atoms.size() <= kMaxAtoms);
   std::sort(atoms.begin(), atoms.end(), std::greater<>());
   Term term;

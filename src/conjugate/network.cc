@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "numeric/parallel/thread_pool.h"
 
 namespace vinci::conjugate {
 
@@ -174,37 +175,97 @@ double Network::elbo() const {
   return sum.value();
 }
 
+bool Network::sweep(double damping, const Context& context, AscentResult& result) {
+  for (int32_t v = 0; v < num_variables(); ++v) {
+    if (!update(v, damping)) {
+      result.improper = v;
+      return false;
+    }
+    if (context.cancelled()) {
+      result.cancelled = true;
+      return false;
+    }
+  }
+  ++result.sweeps;
+  result.elbo = elbo();
+  result.elbos.push_back(result.elbo);
+  return true;
+}
+
 AscentResult Network::ascend(const AscentOptions& options, const Context& context) {
+  numeric::ThreadPool pool(options.threads);
+  for (const VariablePtr& v : variables_) v->set_pool(options.threads == 1 ? nullptr : &pool);
   AscentResult result;
-  double last = 0;
-  while (result.sweeps < options.max_sweeps) {
-    for (int32_t v = 0; v < num_variables(); ++v) {
-      // The first sweep takes the place of the start: nothing to damp yet.
-      if (!update(v, result.sweeps == 0 ? 0 : options.damping)) {
-        result.improper = v;
-        return result;
+  if (options.minibatch > 0) {
+    result = ascend_minibatches(options, context);
+  } else {
+    // The first sweep takes the place of the start: nothing to damp yet.
+    while (result.sweeps < options.max_sweeps &&
+           sweep(result.sweeps == 0 ? 0 : options.damping, context, result)) {
+      if (result.sweeps < 2) continue;
+      const double scale = 1 + std::abs(result.elbo);
+      const double decrease = result.elbos[result.elbos.size() - 2] - result.elbo;
+      if (decrease > 1e-10 * scale)
+        result.largest_decrease = std::max(result.largest_decrease, decrease);
+      if (std::abs(decrease) <= options.tolerance * scale) {
+        result.converged = true;
+        break;
+      }
+    }
+  }
+  for (const VariablePtr& v : variables_) v->set_pool(nullptr);
+  return result;
+}
+
+AscentResult Network::ascend_minibatches(const AscentOptions& options, const Context& context) {
+  AscentResult result;
+  numeric::RandomStream random(options.seed, 0x6d62);
+  // One variable's units of each batch; all plates go through their batches together.
+  const auto batches =
+      static_cast<int64_t>(std::max(1.0, std::round(1 / std::min(1.0, options.minibatch))));
+  std::vector<int64_t> order(static_cast<size_t>(batches));
+  for (size_t b = 0; b < order.size(); ++b) order[b] = static_cast<int64_t>(b);
+  int64_t step = 0;
+  for (int64_t pass = 0; pass < options.max_sweeps; ++pass) {
+    for (size_t b = order.size(); b > 1; --b)
+      std::swap(order[b - 1], order[static_cast<size_t>(random.integer(static_cast<int64_t>(b)))]);
+    for (const int64_t batch : order) {
+      ++step;
+      const double size = std::pow(static_cast<double>(step) + options.delay, -options.forgetting);
+      for (const bool plates : {true, false}) {
+        for (int32_t v = 0; v < num_variables(); ++v) {
+          Variable& x = variable(v);
+          const int64_t units = x.num_units();
+          if ((units > 0) != plates) continue;
+          if (plates) {
+            const int64_t first = units * batch / batches;
+            const int64_t count = units * (batch + 1) / batches - first;
+            if (count == 0) continue;
+            x.set_batch(first, count, static_cast<double>(units) / static_cast<double>(count));
+          }
+          if (!update(v, plates || step == 1 ? 0 : 1 - size)) {
+            result.improper = v;
+            return result;
+          }
+        }
       }
       if (context.cancelled()) {
         result.cancelled = true;
-        return result;
+        break;
       }
     }
     ++result.sweeps;
-    result.elbo = elbo();
-    result.elbos.push_back(result.elbo);
-    const double scale = 1 + std::abs(result.elbo);
-    if (result.sweeps > 1) {
-      const double decrease = last - result.elbo;
-      if (decrease > 1e-10 * scale) {
-        result.largest_decrease = std::max(result.largest_decrease, decrease);
-      }
-      if (std::abs(decrease) <= options.tolerance * scale) {
-        result.converged = true;
-        return result;
-      }
-    }
-    last = result.elbo;
+    if (result.cancelled) break;
   }
+  // All units once more, so that every q is there and the bound is exact.
+  for (int32_t v = 0; v < num_variables(); ++v) {
+    if (variable(v).num_units() == 0) continue;
+    variable(v).set_batch(0, -1, 1);
+    if (!update(v)) result.improper = v;
+  }
+  result.elbo = elbo();
+  result.elbos.push_back(result.elbo);
+  result.converged = !result.cancelled;
   return result;
 }
 

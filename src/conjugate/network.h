@@ -30,10 +30,12 @@ struct AscentOptions {
   int64_t max_sweeps = 2000;
   double tolerance = 1e-9;  // relative change of the bound in a sweep at which to stop
   double damping = 0;       // eta <- (1 - damping) eta_new + damping eta_old
-  /// Natural-gradient steps on minibatches, where the network has plates of rows; 0: full sweeps.
-  /// Step t of the global variables has size (t + delay)^-forgetting.  [Hoffman et al. 2013, JMLR
-  /// 14, fig. 4]
-  int64_t minibatch = 0;
+  int threads = 1;          // 0: as many as the machine has
+  /// The share of a plate's units (tiles of rows, documents) in a minibatch; 0: full sweeps. Each
+  /// step updates the batch's own variables and takes a natural-gradient step of size
+  /// (t + delay)^-forgetting on all others; a sweep is one pass over the plates, and the number of
+  /// sweeps is max_sweeps.  [Hoffman et al. 2013, JMLR 14, fig. 4]
+  double minibatch = 0;
   double delay = 1, forgetting = 0.7;
 };
 
@@ -79,10 +81,12 @@ class Network {
   double elbo() const;
   /// Updates in order until the bound stands still.
   AscentResult ascend(const AscentOptions& options, const Context& context = {});
-  /// Runs before each step on a minibatch: (step) -> nothing; set by plates that subsample.
+  /// The derivative of the expected log joint with respect to a variable's statistics.
   void gradient(int32_t v, std::span<double> eta) const;
 
  private:
+  bool sweep(double damping, const Context& context, AscentResult& result);
+  AscentResult ascend_minibatches(const AscentOptions& options, const Context& context);
   struct Use {
     int32_t monomial;
     Slot slot;
