@@ -68,6 +68,7 @@ class Checker {
   // ---- declarations: declarations.cc
   void check_declaration(StmtId id);
   void check_declaration_place(const Stmt& stmt);
+  void check_discrete_parameter(const syntax::SizedType& type, const Stmt& stmt);
   void check_sized_type(const syntax::SizedType& type, const std::string& name, bool global);
   void check_size(ExprId size, const std::string& name, bool global);
   void check_constraint(const syntax::SizedType& type, const std::string& name, bool global);

@@ -57,17 +57,42 @@ void Checker::check_declaration_place(const Stmt& statement) {
               "; transformed parameters are real")
         .with_hint("declare it in the model or the transformed data block");
   }
-  if (block_ != BlockKind::kParameters) return;
-  if (type.constraint.kind == ConstraintKind::kLowerUpper) {
-    error(DiagnosticKind::kNotCovered, statement.span,
-          quoted(statement.name) + " is a discrete parameter, which is not supported yet")
-        .with_hint("sum it out: add `log_sum_exp` over its values to `target`");
-  } else {
-    error(DiagnosticKind::kNotAllowedHere, statement.span,
-          quoted(statement.name) + " has type " + quoted(type.unsized()) +
-              "; parameters are real (discrete ones would need finite bounds, `int<lower=..., "
-              "upper=...>`)");
+  if (block_ == BlockKind::kParameters) check_discrete_parameter(type, statement);
+}
+
+/// A bounded int, alone, in arrays and in tuples, is a discrete latent variable: an extension of
+/// the language.
+void Checker::check_discrete_parameter(const SizedType& type, const Stmt& statement) {
+  for (const SizedType& element : type.elements) {
+    if (holds_int(element.unsized())) check_discrete_parameter(element, statement);
   }
+  if (type.base != BaseType::kInt) return;
+  const syntax::Constraint& constraint = type.constraint;
+  if (constraint.kind != ConstraintKind::kLowerUpper) {
+    const std::string what = constraint.kind == ConstraintKind::kLower   ? " without an upper bound"
+                             : constraint.kind == ConstraintKind::kUpper ? " without a lower bound"
+                                                                         : " without bounds";
+    error(DiagnosticKind::kNotAllowedHere, statement.span,
+          quoted(statement.name) + " is an int parameter" + what +
+              "; a discrete parameter has a finite set of values")
+        .with_hint(
+            "write `int<lower=..., upper=...>`; an upper bound that hardly any mass exceeds "
+            "will do");
+    return;
+  }
+  for (const ExprId bound : {constraint.low, constraint.high}) {
+    if (expr(bound).is_data || expr(bound).type.is_error()) continue;
+    error(DiagnosticKind::kDataOnly, expr(bound).span,
+          "a bound of the discrete parameter " + quoted(statement.name) +
+              " is not data; it depends on data and transformed data only");
+  }
+  sink_.add({source::Severity::kNote,
+             DiagnosticKind::kLanguageExtension,
+             statement.span,
+             quoted(statement.name) +
+                 " is a discrete parameter: an extension of the language, which Stan does not have",
+             {},
+             {}});
 }
 
 void Checker::check_sized_type(const SizedType& type, const std::string& name, bool global) {

@@ -19,7 +19,7 @@ void add_check(CLI::App& app, int& status) {
       Run run;
       options->program.program = file;
       if (!run.compile(options->program)) status = kExitInput;
-      run.report(options->program);
+      run.report(options->program, true);
     }
   });
 }

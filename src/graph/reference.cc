@@ -177,7 +177,11 @@ double reference_value(Op op, std::span<const double> x) {
     }
     case Op::kLogSumExp:
       return log_sum_exp(x);
+    case Op::kTable:  // what it holds is read through picks
+      return 0;
+    case Op::kPick:
     case Op::kParameter:
+    case Op::kDiscrete:
     case Op::kElement:
       break;
   }
@@ -398,7 +402,12 @@ void reference_partials(Op op, std::span<const double> x, double y, std::span<do
     case Op::kLogSumExp:
       for (size_t k = 0; k < x.size(); ++k) d[k] = y == -kInf ? 0 : std::exp(x[k] - y);
       return;
+    case Op::kTable:
+      std::fill(d.begin(), d.end(), 0.0);
+      return;
+    case Op::kPick:
     case Op::kParameter:
+    case Op::kDiscrete:
     case Op::kElement:
       break;
   }
@@ -406,7 +415,8 @@ void reference_partials(Op op, std::span<const double> x, double y, std::span<do
 }
 
 ReferenceResult reference_evaluate(const Graph& graph, std::span<const double> theta_unc,
-                                   std::span<const Scalar> outputs) {
+                                   std::span<const Scalar> outputs,
+                                   std::span<const double> states) {
   constexpr int kLanes = 8;  // array functions take rows of lanes: the point is copied into all
   const auto n = graph.nodes().size();
   std::vector<double> value(n);
@@ -428,10 +438,22 @@ ReferenceResult reference_evaluate(const Graph& graph, std::span<const double> t
     return result;
   };
 
+  const auto picked = [&](const Node& pick, double index) -> const Operand* {
+    const auto elements = graph.pick_elements(pick);
+    if (!(index >= 1 && index <= static_cast<double>(elements.size()))) return nullptr;
+    return &elements[static_cast<size_t>(index) - 1];
+  };
+
   for (size_t i = 0; i < n; ++i) {
     const Node& node = graph.nodes()[i];
     if (node.op == Op::kParameter) {
       value[i] = theta_unc[node.first_operand];
+    } else if (node.op == Op::kDiscrete) {
+      VINCI_CHECK(node.first_operand < states.size());
+      value[i] = states[node.first_operand];
+    } else if (node.op == Op::kPick) {
+      const Operand* chosen = picked(node, read(graph.operands(node)[0]));
+      value[i] = chosen != nullptr ? read(*chosen) : kNaN;
     } else if (node.op == Op::kElement) {
       const ArrayCall& call = graph.array_calls()[static_cast<size_t>(node.array)];
       CallState& state = calls[static_cast<size_t>(node.array)];
@@ -505,7 +527,12 @@ ReferenceResult reference_evaluate(const Graph& graph, std::span<const double> t
         if (call.inputs[k].is_constant()) continue;
         adjoint[static_cast<size_t>(call.inputs[k].node_index())] += adjoint_in[k * kLanes];
       }
-    } else if (adjoint[i] != 0) {
+    } else if (node.op == Op::kPick) {
+      const Operand* chosen = picked(node, read(graph.operands(node)[0]));
+      if (chosen != nullptr && !chosen->is_constant()) {
+        adjoint[static_cast<size_t>(chosen->node_index())] += adjoint[i];
+      }
+    } else if (adjoint[i] != 0 && node.op != Op::kDiscrete) {
       const auto ops = graph.operands(node);
       x.clear();
       for (Operand o : ops) x.push_back(read(o));

@@ -211,6 +211,25 @@ std::optional<Lowered> lower(const check::TypedProgram& typed, const data::DataT
   return lowerer.take();
 }
 
+std::vector<Scalar*> Lowered::scalars() {
+  std::vector<Scalar*> all;
+  const auto collect_value = [&](const auto& self, Value& value) -> void {
+    for (Scalar& s : value.elements) all.push_back(&s);
+    for (Value& member : value.members) self(self, member);
+  };
+  const auto collect_type = [&](const auto& self, BoundType& type) -> void {
+    collect_value(collect_value, type.low);
+    collect_value(collect_value, type.high);
+    for (BoundType& element : type.elements) self(self, element);
+  };
+  for (LoweredVariable& v : variables) {
+    collect_type(collect_type, v.type);
+    collect_value(collect_value, v.value);
+  }
+  for (Scalar& s : constrained) all.push_back(&s);
+  return all;
+}
+
 // ---- initial values
 // -------------------------------------------------------------------------------------------
 
@@ -381,7 +400,7 @@ std::optional<std::vector<Scalar>> GeneratedQuantities::trace() {
   for (size_t k = 0; k < lowered_.constrained.size(); ++k)
     constrained_.push_back(graph_.parameter(static_cast<int>(k)));
   set_parameters(constrained_);
-  tracer_.set_symbolic_indices(true);
+  tracer_.set_unbounded_indices(true);
   try {
     tracer_.run_block(BlockKind::kGeneratedQuantities);
   } catch (const TraceError&) {

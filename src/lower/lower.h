@@ -55,6 +55,9 @@ struct Lowered {
   std::vector<std::string> unconstrained_names;
   /// Values of the data and transformed data by VariableId, for generated quantities.
   std::shared_ptr<const std::vector<Value>> data;
+
+  /// All values and bounds above that are numbers of `graph`, for whoever replaces the graph.
+  std::vector<Scalar*> scalars();
 };
 
 /// Binds the data, runs transformed data once, and traces the parameters (constraint transforms;

@@ -12,6 +12,7 @@
 #include <iosfwd>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -62,9 +63,10 @@ class Tracer {
   /// density it is a density of zero.
   void set_strict(bool is_strict) { call_.is_strict = is_strict; }
 
-  /// Whether reading an element under an index that is a node makes a choice among all elements; an
-  /// error otherwise.
-  void set_symbolic_indices(bool are_allowed) { symbolic_indices_ = are_allowed; }
+  /// Whether an index that is a node may be one of unknown bounds, which a guard then keeps inside
+  /// of the array; an error otherwise. Indices with bounds, such as discrete parameters, always
+  /// choose among the elements (graph::Graph::pick).
+  void set_unbounded_indices(bool are_allowed) { unbounded_indices_ = are_allowed; }
 
   /// Hands the statements of the log density to `sink` instead of summing them; null: sums.
   void set_factor_sink(FactorSink* sink) { factors_ = sink; }
@@ -96,12 +98,21 @@ class Tracer {
     graph::Op op = graph::Op::kExp;
     LibraryFunction function = nullptr;
   };
+  /// An index that is a node: it chooses among positions first, ..., first + count - 1 (from 0) of
+  /// a dimension, which are `stride` apart in the row-major order over the indexed dimensions.
+  struct Choice {
+    Scalar index;  // from 1, at position 0
+    int64_t first = 0;
+    int64_t count = 0;
+    int64_t stride = 1;
+  };
   /// A place inside a variable: `depth` dimensions of `root` are indexed, `offset` is row-major
-  /// over those.
+  /// over those, with the dimensions that are chosen at position 0.
   struct Location {
     Value* root = nullptr;
     int64_t offset = 0;
     size_t depth = 0;
+    std::vector<Choice> choices = {};
   };
   /// An index of one dimension: positions from 0.
   struct Selection {
@@ -109,6 +120,7 @@ class Tracer {
     int64_t first = 0;
     int64_t count = 0;
     std::vector<int64_t> positions;  // of a multi-index; empty for ranges
+    std::vector<Choice> choices;     // of each position, if some index is a node; else empty
     int64_t at(int64_t k) const {
       return positions.empty() ? first + k : positions[static_cast<size_t>(k)];
     }
@@ -152,12 +164,32 @@ class Tracer {
 
   // ---- indices (tracer_indices.cc)
   Location locate(syntax::ExprId id);
-  Value read(const Location& location, const Type& type) const;
-  /// Of a variable's element under indices some of which are nodes: a choice among the elements
-  /// that they may mean. False where there is no such index, or too many elements.
-  bool read_symbolic(syntax::ExprId id, Scalar& result);
+  Value read(const Location& location, const Type& type);
+  /// The number at a location whose dimensions are all indexed; part of a complex number.
+  Scalar read_scalar(const Location& location) {
+    if (location.choices.empty())
+      return location.root->elements[static_cast<size_t>(location.offset)];
+    return chosen(*location.root, location.offset, location.choices, 1, 0);
+  }
+  /// A pick among the numbers that the choices may mean: elements of `root` in units of `count`
+  /// numbers, of each the number `part`.
+  Scalar chosen(const Value& root, int64_t offset, std::span<const Choice> choices, int64_t count,
+                int64_t part);
+  /// A pick among values[s], s the joint state of the choices, the last one fastest.
+  Scalar chosen_value(std::span<const Choice> choices, std::span<const Scalar> values);
+  /// How an index that is a node chooses among `size` positions; guards what its bounds leave open.
+  Choice choice_of(Scalar index, int64_t size, source::Span span);
+  /// A location that is to be written or stepped into has to be known.
+  void require_known(const Location& at, source::Span span) const;
+  void require_known(const std::vector<Selection>& selected, source::Span span) const;
+  /// An element that is assigned to under choices: each that may be meant becomes a select.
+  void assign_chosen(const Location& at, Scalar value);
   Value indexed(const syntax::Expr& e);
-  int64_t checked_index(syntax::ExprId index, int64_t size, const syntax::Expr& e, size_t position);
+  Value indexed_by_choices(const Value& root, const Location& at,
+                           const std::vector<Selection>& selected, const Type& type);
+  /// Moves `at` along one dimension of `size`.
+  void step(Location& at, syntax::ExprId index, int64_t size, const syntax::Expr& e,
+            size_t position);
   std::vector<Selection> selections(const syntax::Expr& e, const std::vector<int64_t>& dims,
                                     size_t first_dim);
   [[noreturn]] void index_error(const syntax::Expr& e, size_t position, int64_t index,
@@ -179,6 +211,16 @@ class Tracer {
   const std::vector<syntax::VariableId>& function_variables(syntax::FunctionId id);
   void collect_variables(syntax::StmtId id, std::vector<syntax::VariableId>& out) const;
   void tilde(syntax::StmtId id);
+  /// A density some of whose arguments are containers that choices pick, `multi_normal(mu[z],
+  /// S[z])`: its value at each state of the choices, and a pick among them, instead of a density of
+  /// picks. Nothing where there is no such argument, or there are too many states. `first` (if
+  /// valid) and `rest` are the arguments.
+  std::optional<Scalar> density_at_choices(LibraryFunction function, std::string_view name,
+                                           source::Span span, syntax::ExprId first,
+                                           const std::vector<syntax::ExprId>& rest);
+  /// log theta_y of a row of declared simplexes, without a look at the other elements.
+  std::optional<Scalar> categorical_of_simplex(std::string_view name, std::span<const Value> args,
+                                               const Location& row) const;
   void truncate(const syntax::Stmt& s, std::span<Value> args);
   Scalar truncation_mass(const syntax::Stmt& s, std::span<Value> args, Scalar low, Scalar high);
   Scalar distribution_function(const syntax::Stmt& s, const char* suffix, Scalar at,
@@ -235,7 +277,8 @@ class Tracer {
   std::deque<Value> gate_tables_;
   std::map<std::vector<int64_t>, int32_t> gate_ids_;  // by variable and indices, -1 at the node
 
-  bool symbolic_indices_ = false;
+  bool unbounded_indices_ = false;
+  std::vector<Scalar> chosen_;  // of `chosen`
   int64_t steps_ = 0;
   int call_depth_ = 0;
   uintptr_t stack_base_ = 0;  // of the outermost call

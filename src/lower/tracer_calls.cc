@@ -19,6 +19,13 @@ using syntax::VariableId;
 namespace {
 /// Recursive programs may use this much of the machine's stack, of which a thread has 8 MiB.
 constexpr uintptr_t kMaxStackBytes = uintptr_t{3} << 20;
+
+bool is_density_name(std::string_view name) {
+  for (const std::string_view suffix : {"_lpdf", "_lpmf", "_lupdf", "_lupmf"}) {
+    if (name.ends_with(suffix)) return true;
+  }
+  return false;
+}
 }  // namespace
 
 /// The arguments of one call. Frames are reused, so that a call in a loop allocates nothing.
@@ -163,6 +170,11 @@ Value Tracer::call(ExprId id) {
     fail(e.name_span.valid() ? e.name_span : e.span, DiagnosticKind::kNotCovered,
          "the function `" + e.name + "` is not covered yet");
   }
+  if (g_.has_choices() && is_density_name(e.name)) {
+    if (const auto value = density_at_choices(i.function, e.name, e.span, {}, e.args)) {
+      return Value::real(*value);
+    }
+  }
   return call_library(i.function, e.name, e.span, arguments.fill({}, e.args, nullptr));
 }
 
@@ -302,6 +314,101 @@ Value Tracer::call_user(FunctionId id, std::span<Value> args, Span span) {
   return result;
 }
 
+// ---- densities of picked containers
+// --------------------------------------------------------------------------------------------
+
+std::optional<Scalar> Tracer::density_at_choices(LibraryFunction function, std::string_view name,
+                                                 Span span, ExprId first,
+                                                 const std::vector<ExprId>& rest) {
+  constexpr int64_t kMaxStates = 4096;
+  std::vector<ExprId> ids;
+  if (first.valid()) ids.push_back(first);
+  ids.insert(ids.end(), rest.begin(), rest.end());
+  // Which arguments are picked, and the distinct choices that they make.
+  std::vector<std::pair<size_t, Location>> picked;
+  std::vector<Choice> choices;
+  for (size_t k = 0; k < ids.size(); ++k) {
+    const Expr* e = &expr(ids[k]);
+    while (e->kind == Expr::Kind::kParenthesised) e = &expr(e->args[0]);
+    if (e->type.is_scalar() || e->kind != Expr::Kind::kIndexed || !info(ids[k]).locatable) continue;
+    Location at = locate(ids[k]);
+    if (at.choices.empty() || at.root->type.base == BaseType::kTuple) continue;
+    for (const Choice& c : at.choices) {
+      const auto same = std::find_if(choices.begin(), choices.end(), [&](const Choice& other) {
+        return other.index.identical(c.index);
+      });
+      if (same == choices.end()) choices.push_back(c);
+    }
+    picked.emplace_back(k, std::move(at));
+  }
+  if (picked.empty()) return {};
+  int64_t states = 1;
+  for (const Choice& c : choices) states = std::min(states * c.count, kMaxStates + 1);
+  if (states > kMaxStates) return {};
+
+  std::vector<Value> args(ids.size());
+  for (size_t k = 0; k < ids.size(); ++k) {
+    const bool is_picked =
+        std::any_of(picked.begin(), picked.end(), [&](const auto& p) { return p.first == k; });
+    if (is_picked) continue;
+    args[k] = evaluate(ids[k]);
+    promote(args[k], expr(ids[k]).type);
+  }
+  const Scalar outer = path_;
+  std::vector<Scalar> values;
+  for (int64_t state = 0; state < states; ++state) {
+    int64_t left = state;
+    std::vector<int64_t> positions(choices.size());
+    for (size_t c = choices.size(); c-- > 0;) {
+      positions[c] = choices[c].first + left % choices[c].count;
+      left /= choices[c].count;
+    }
+    // What an argument violates in this state is of no concern in the others.
+    Scalar here = 1.0;
+    for (size_t c = 0; c < choices.size(); ++c) {
+      const Scalar is_at =
+          g_.apply(graph::Op::kEqual, choices[c].index, static_cast<double>(positions[c] + 1));
+      here = here.is_constant() ? is_at : g_.select(here, is_at, 0.0);
+    }
+    set_path(under_path(here));
+    std::optional<Scalar> value;
+    for (const auto& [k, at] : picked) {
+      Location row{at.root, at.offset, at.depth, {}};
+      for (const Choice& choice : at.choices) {
+        for (size_t c = 0; c < choices.size(); ++c) {
+          if (choices[c].index.identical(choice.index)) row.offset += positions[c] * choice.stride;
+        }
+      }
+      if (k == 1 && picked.size() == 1) value = categorical_of_simplex(name, args, row);
+      if (!value) args[k] = read(row, expr(ids[k]).type);
+    }
+    values.push_back(value ? *value : call_library(function, name, span, args).scalar());
+    set_path(outer);
+  }
+  return chosen_value(choices, values);
+}
+
+std::optional<Scalar> Tracer::categorical_of_simplex(std::string_view name,
+                                                     std::span<const Value> args,
+                                                     const Location& row) const {
+  if (!name.starts_with("categorical") || name.starts_with("categorical_logit")) return {};
+  const Value& outcome = args[0];
+  if (!outcome.is_scalar() || !outcome.elements[0].is_constant()) return {};
+  // Parameters are never assigned to: what is declared a simplex is one.
+  const auto index = static_cast<int32_t>(row.root - slots_.data());
+  if (index < 0 || index >= program_.variables.size()) return {};
+  if (program_.variables[VariableId{index}].block != syntax::BlockKind::kParameters) return {};
+  const auto type = global_types_.find(index);
+  if (type == global_types_.end() || type->second.constraint != ConstraintKind::kSimplex) return {};
+  const int64_t size = type->second.dims[0];
+  const double y = outcome.elements[0].constant();
+  if (row.depth + 1 != row.root->dims.size() || !(y >= 1 && y <= static_cast<double>(size))) {
+    return {};
+  }
+  return g_.log(
+      row.root->elements[static_cast<size_t>(row.offset * size) + static_cast<size_t>(y) - 1]);
+}
+
 // ---- distributions
 // --------------------------------------------------------------------------------------------
 
@@ -322,6 +429,12 @@ void Tracer::tilde(StmtId id) {
     if (function == nullptr) {
       fail(s.name_span.valid() ? s.name_span : s.span, DiagnosticKind::kNotCovered,
            "the distribution `" + s.name + "` is not covered yet");
+    }
+  }
+  if (g_.has_choices() && !s.truncated) {
+    if (const auto value = density_at_choices(function, s.name, s.span, s.lhs, s.args)) {
+      add_target(*value, s.span);
+      return;
     }
   }
   const auto args = arguments.fill(s.lhs, s.args, nullptr);

@@ -141,12 +141,7 @@ Scalar Tracer::scalar(ExprId id) {
     case Kind::kScalarVariable:
       return slots_[static_cast<size_t>(e.variable.index)].elements[0];
     case Kind::kLocatable: {
-      if (symbolic_indices_) {
-        Scalar chosen;
-        if (read_symbolic(id, chosen)) return chosen;
-      }
-      const Location at = locate(id);
-      return at.root->elements[static_cast<size_t>(at.offset)];
+      return read_scalar(locate(id));
     }
     case Kind::kScalarOperator:
       return scalar_operator(e, i);

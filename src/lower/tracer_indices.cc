@@ -23,18 +23,6 @@ bool is_tuple_array(const Value& value) {
   return value.type.base == BaseType::kTuple && !value.dims.empty();
 }
 
-/// Whether position `flat` of the dimensions before `k` agrees with the indices that are constants.
-bool is_open(const std::vector<Scalar>& index, const std::vector<int64_t>& dims, size_t k,
-             size_t flat) {
-  for (size_t d = k; d-- > 0;) {
-    const auto size = static_cast<size_t>(dims[d]);
-    if (index[d].is_constant() && static_cast<double>(flat % size + 1) != index[d].constant())
-      return false;
-    flat /= size;
-  }
-  return true;
-}
-
 /// Numbers per element of the base type.
 size_t width(const Value& value) { return value.is_complex() ? 2 : 1; }
 
@@ -71,12 +59,81 @@ void Tracer::index_error(const Expr& e, size_t position, int64_t index, int64_t 
   fail(span, DiagnosticKind::kIndexRange, message);
 }
 
-int64_t Tracer::checked_index(ExprId index, int64_t size, const Expr& e, size_t position) {
+Tracer::Choice Tracer::choice_of(Scalar index, int64_t size, source::Span span) {
+  const auto bounds = g_.integer_bounds(index);  // of a constant, itself
+  if (!bounds && !unbounded_indices_) as_int(index, span, "this index");
+  if (size == 0) {
+    fail(span, DiagnosticKind::kIndexRange, "an index into an array of size 0");
+  }
+  Choice choice{index, 0, size, 1};
+  if (bounds) {
+    choice.first = std::clamp<int64_t>(bounds->low, 1, size) - 1;
+    choice.count = std::clamp<int64_t>(bounds->high, 1, size) - choice.first;
+  }
+  if (!bounds || bounds->low < 1 || bounds->high > size) {
+    const Scalar inside = g_.mul(g_.apply(graph::Op::kLessEqual, 1.0, index),
+                                 g_.apply(graph::Op::kLessEqual, index, static_cast<double>(size)));
+    call_.span = span;
+    call_.require(graph::Guard::Kind::kPositive, inside, "an index");
+  }
+  return choice;
+}
+
+void Tracer::step(Location& at, ExprId index, int64_t size, const Expr& e, size_t position) {
   const Scalar value = scalar(index);
-  if (!value.is_constant()) as_int(value, expr(index).span, "this index");
-  const auto i = static_cast<int64_t>(value.constant());
-  if (i < 1 || i > size) index_error(e, position, i, size);
-  return i - 1;
+  for (Choice& c : at.choices) c.stride *= size;
+  if (value.is_constant()) {
+    const auto i = static_cast<int64_t>(value.constant());
+    if (i < 1 || i > size) index_error(e, position, i, size);
+    at.offset = at.offset * size + i - 1;
+  } else {
+    at.offset *= size;
+    at.choices.push_back(choice_of(value, size, expr(index).span));
+  }
+  ++at.depth;
+}
+
+Scalar Tracer::chosen_value(std::span<const Choice> choices, std::span<const Scalar> values) {
+  double offset = 1;
+  double radix = 1;
+  std::vector<double> strides;
+  std::vector<Scalar> parts;
+  for (size_t c = choices.size(); c-- > 0;) {
+    offset -= radix * static_cast<double>(choices[c].first + 1);
+    strides.push_back(radix);
+    parts.push_back(choices[c].index);
+    radix *= static_cast<double>(choices[c].count);
+  }
+  return g_.pick(g_.lincomb(offset, strides, parts), values);
+}
+
+Scalar Tracer::chosen(const Value& root, int64_t offset, std::span<const Choice> choices,
+                      int64_t count, int64_t part) {
+  constexpr int64_t kMaxElements = int64_t{1} << 16;
+  int64_t total = 1;
+  for (const Choice& choice : choices) {
+    total *= choice.count;
+    if (total > kMaxElements) {
+      fail(call_.span, DiagnosticKind::kLimit,
+           "indices that depend on parameters choose among more than " +
+               std::to_string(kMaxElements) + " elements here");
+    }
+  }
+  chosen_.clear();
+  for (int64_t entry = 0; entry < total; ++entry) {
+    int64_t rest = entry;
+    int64_t place = offset;
+    for (size_t c = choices.size(); c-- > 0;) {
+      place += (choices[c].first + rest % choices[c].count) * choices[c].stride;
+      rest /= choices[c].count;
+    }
+    chosen_.push_back(root.elements[static_cast<size_t>(place * count + part)]);
+  }
+  return chosen_value(choices, chosen_);
+}
+
+void Tracer::require_known(const Location& at, source::Span span) const {
+  if (!at.choices.empty()) as_int(at.choices[0].index, span, "this index");
 }
 
 Tracer::Location Tracer::locate(ExprId id) {
@@ -88,77 +145,29 @@ Tracer::Location Tracer::locate(ExprId id) {
       return locate(e.args[0]);
     case Expr::Kind::kProjection: {
       const Location at = locate(e.args[0]);
+      require_known(at, e.span);
       Value* tuple = at.depth > 0 ? &at.root->members[static_cast<size_t>(at.offset)] : at.root;
       return {&tuple->members[static_cast<size_t>(e.integer - 1)], 0, 0};
     }
     default: {
       Location at = locate(e.args[0]);
       if (at.depth > 0 && at.depth == at.root->dims.size() && is_tuple_array(*at.root)) {
+        require_known(at, e.span);
         at = {&at.root->members[static_cast<size_t>(at.offset)], 0, 0};
       }
       for (size_t k = 0; k < e.indices.size(); ++k) {
         VINCI_CHECK(at.depth < at.root->dims.size());
-        const int64_t size = at.root->dims[at.depth];
-        at.offset = at.offset * size + checked_index(e.indices[k].low, size, e, k);
-        ++at.depth;
+        step(at, e.indices[k].low, at.root->dims[at.depth], e, k);
       }
       return at;
     }
   }
 }
 
-bool Tracer::read_symbolic(ExprId id, Scalar& result) {
-  constexpr size_t kMaxElements = 1024;
-  const Expr* e = &expr(id);
-  while (e->kind == Expr::Kind::kParenthesised) e = &expr(e->args[0]);
-  if (e->kind != Expr::Kind::kIndexed) return false;
-  const Expr& base = expr(e->args[0]);
-  if (base.kind != Expr::Kind::kVariable) return false;
-  const Value& root = slots_[static_cast<size_t>(base.variable.index)];
-  if (root.type.base == BaseType::kTuple || root.is_complex() ||
-      e->indices.size() != root.dims.size())
-    return false;
-  std::vector<Scalar> index;
-  size_t choices = 1;
-  for (size_t k = 0; k < e->indices.size(); ++k) {
-    index.push_back(scalar(e->indices[k].low));
-    if (!index[k].is_constant()) choices *= static_cast<size_t>(root.dims[k]);
-  }
-  if (choices == 1 || choices > kMaxElements) return false;
-  // The elements that are still possible, narrowed from the last index to the first.
-  std::vector<Scalar> elements = root.elements;
-  for (size_t k = index.size(); k-- > 0;) {
-    const auto size = static_cast<size_t>(root.dims[k]);
-    const size_t count = elements.size() / std::max<size_t>(size, 1);
-    std::vector<Scalar> rest(count);
-    if (index[k].is_constant()) {
-      const auto i = static_cast<int64_t>(index[k].constant());
-      if (i < 1 || i > root.dims[k]) index_error(*e, k, i, root.dims[k]);
-      for (size_t j = 0; j < count; ++j) rest[j] = elements[j * size + static_cast<size_t>(i - 1)];
-    } else {
-      // Only what the constant indices before leave open is worth a node.
-      for (size_t j = 0; j < count; ++j) {
-        if (!is_open(index, root.dims, k, j)) continue;
-        rest[j] = elements[j * size + size - 1];
-        for (size_t i = size - 1; i-- > 0;) {
-          const Scalar here = g_.apply(graph::Op::kEqual, index[k], static_cast<double>(i + 1));
-          rest[j] = g_.select(here, elements[j * size + i], rest[j]);
-        }
-      }
-      call_.require(graph::Guard::Kind::kPositive,
-                    g_.mul(g_.apply(graph::Op::kLessEqual, 1.0, index[k]),
-                           g_.apply(graph::Op::kLessEqual, index[k], static_cast<double>(size))),
-                    "an index");
-    }
-    elements = std::move(rest);
-  }
-  result = elements[0];
-  return true;
-}
-
-Value Tracer::read(const Location& at, const Type& type) const {
+Value Tracer::read(const Location& at, const Type& type) {
   const Value& root = *at.root;
   if (at.depth == 0) return root;
+  if (root.type.base == BaseType::kTuple) require_known(at, call_.span);
   const int64_t count = product_from(root.dims, at.depth);
   const auto first = static_cast<std::ptrdiff_t>(at.offset * count);
   if (root.type.base == BaseType::kTuple) {
@@ -173,6 +182,13 @@ Value Tracer::read(const Location& at, const Type& type) const {
   out.type = type;
   out.dims.assign(root.dims.begin() + static_cast<std::ptrdiff_t>(at.depth), root.dims.end());
   const auto w = static_cast<std::ptrdiff_t>(width(root));
+  if (!at.choices.empty()) {
+    out.elements.reserve(static_cast<size_t>(count * w));
+    for (int64_t part = 0; part < count * w; ++part) {
+      out.elements.push_back(chosen(root, at.offset, at.choices, count * w, part));
+    }
+    return out;
+  }
   out.elements.assign(root.elements.begin() + first * w,
                       root.elements.begin() + (first + count) * w);
   return out;
@@ -200,13 +216,28 @@ std::vector<Tracer::Selection> Tracer::selections(const Expr& e, const std::vect
       case IndexExpr::Kind::kSingle:
         if (expr(index.low).type.array_depth == 0) {
           s.single = true;
-          s.first = checked_index(index.low, size, e, k);
           s.count = 1;
+          const Scalar x = scalar(index.low);
+          if (!x.is_constant()) {
+            s.choices.push_back(choice_of(x, size, expr(index.low).span));
+            break;
+          }
+          const auto i = static_cast<int64_t>(x.constant());
+          if (i < 1 || i > size) index_error(e, k, i, size);
+          s.first = i - 1;
         } else {
           Value storage;
           const Value& list = reference(index.low, storage);
           s.count = list.size();
           s.positions.reserve(list.elements.size());
+          const bool is_known = std::all_of(list.elements.begin(), list.elements.end(),
+                                            [](const Scalar& x) { return x.is_constant(); });
+          if (!is_known) {
+            for (const Scalar& x : list.elements) {
+              s.choices.push_back(choice_of(x, size, expr(index.low).span));
+            }
+            break;
+          }
           for (const Scalar& x : list.elements) {
             const int64_t i = as_int(x, expr(index.low).span, "this index");
             if (i < 1 || i > size) index_error(e, k, i, size);
@@ -298,23 +329,93 @@ Value gather(const Value& root, const std::vector<int64_t>& offsets, std::vector
 
 }  // namespace
 
+/// Elements under ranges and multi-indices some of which are nodes.
+Value Tracer::indexed_by_choices(const Value& root, const Location& at,
+                                 const std::vector<Selection>& selected, const Type& type) {
+  if (root.type.base == BaseType::kTuple) {
+    fail(call_.span, DiagnosticKind::kNotCovered,
+         "an index into an array of tuples depends on a parameter; vinci needs it to be known from "
+         "the data");
+  }
+  Value out;
+  out.type = type;
+  out.dims = selected_dims(root.dims, at.depth, selected);
+  const int64_t numbers =
+      product_from(root.dims, at.depth + selected.size()) * static_cast<int64_t>(width(root));
+  std::vector<int64_t> index(selected.size(), 0);
+  const bool is_empty = std::any_of(selected.begin(), selected.end(),
+                                    [](const Selection& s) { return s.count == 0; });
+  std::vector<Choice> choices;
+  for (bool more = !is_empty; more;) {
+    choices = at.choices;
+    int64_t offset = at.offset;
+    for (size_t k = 0; k < selected.size(); ++k) {
+      const int64_t size = root.dims[at.depth + k];
+      for (Choice& c : choices) c.stride *= size;
+      offset *= size;
+      if (selected[k].choices.empty()) {
+        offset += selected[k].at(index[k]);
+      } else {
+        choices.push_back(selected[k].choices[static_cast<size_t>(index[k])]);
+      }
+    }
+    for (int64_t part = 0; part < numbers; ++part) {
+      out.elements.push_back(chosen(root, offset, choices, numbers, part));
+    }
+    more = false;
+    for (size_t k = selected.size(); k-- > 0;) {
+      if (++index[k] < selected[k].count) {
+        more = true;
+        break;
+      }
+      index[k] = 0;
+    }
+  }
+  return out;
+}
+
+namespace {
+
+template <class Selection>
+bool any_choice(const std::vector<Selection>& selected) {
+  return std::any_of(selected.begin(), selected.end(),
+                     [](const Selection& s) { return !s.choices.empty(); });
+}
+
+}  // namespace
+
 Value Tracer::indexed(const Expr& e) {
   const Expr& base = expr(e.args[0]);
   std::vector<int64_t> offsets;
   if (info(e.args[0]).locatable) {
     Location at = locate(e.args[0]);
     if (at.depth > 0 && at.depth == at.root->dims.size() && is_tuple_array(*at.root)) {
+      require_known(at, e.span);
       at = {&at.root->members[static_cast<size_t>(at.offset)], 0, 0};
     }
     const std::vector<Selection> selected = selections(e, at.root->dims, at.depth);
+    if (!at.choices.empty() || any_choice(selected)) {
+      call_.span = e.span;
+      return indexed_by_choices(*at.root, at, selected, e.type);
+    }
     append_offsets(at.root->dims, at.depth, selected, 0, at.offset, offsets);
     return gather(*at.root, offsets, selected_dims(at.root->dims, at.depth, selected), e.type);
   }
   Value storage = evaluate(e.args[0]);
   promote(storage, base.type);
   const std::vector<Selection> selected = selections(e, storage.dims, 0);
+  if (any_choice(selected)) {
+    call_.span = e.span;
+    return indexed_by_choices(storage, {}, selected, e.type);
+  }
   append_offsets(storage.dims, 0, selected, 0, 0, offsets);
   return gather(storage, offsets, selected_dims(storage.dims, 0, selected), e.type);
+}
+
+void Tracer::require_known(const std::vector<Selection>& selected, source::Span span) const {
+  for (const Selection& s : selected) {
+    for (const Choice& c : s.choices) as_int(c.index, span, "this index");
+  }
 }
 
 Tracer::View Tracer::view_of(const Expr& e) {
@@ -326,8 +427,10 @@ Tracer::View Tracer::view_of(const Expr& e) {
     if (at.depth > 0 && at.depth == at.root->dims.size() && is_tuple_array(*at.root)) {
       at = {&at.root->members[static_cast<size_t>(at.offset)], 0, 0};
     }
+    require_known(at, e.span);
     view.root = at.root;
     const std::vector<Selection> selected = selections(e, at.root->dims, at.depth);
+    require_known(selected, e.span);
     append_offsets(at.root->dims, at.depth, selected, 0, at.offset, view.offsets);
     view.dims = selected_dims(at.root->dims, at.depth, selected);
     return view;
@@ -335,6 +438,7 @@ Tracer::View Tracer::view_of(const Expr& e) {
   const View base = view_of(expr(e.args[0]));
   view.root = base.root;
   const std::vector<Selection> selected = selections(e, base.dims, 0);
+  require_known(selected, e.span);
   append_offsets(base.dims, 0, selected, 0, 0, view.offsets);
   for (int64_t& o : view.offsets) o = base.offsets[static_cast<size_t>(o)];
   view.dims = selected_dims(base.dims, 0, selected);
@@ -410,6 +514,12 @@ void Tracer::assign(const Expr& lhs, Value value) {
   }
   Location at = locate_lhs(lhs);
   Value& root = *at.root;
+  if (!at.choices.empty()) {
+    if (at.depth == root.dims.size() && value.elements.size() == 1) {
+      return assign_chosen(at, value.elements[0]);
+    }
+    require_known(at, lhs.span);
+  }
   if (at.depth == 0) return assign_whole(root, std::move(value), lhs);
   if (root.type.base == BaseType::kTuple && at.depth == root.dims.size()) {
     return assign_whole(root.members[static_cast<size_t>(at.offset)], std::move(value), lhs);
@@ -427,9 +537,37 @@ void Tracer::assign(const Expr& lhs, Value value) {
             root.elements.begin() + first * static_cast<int64_t>(width(root)));
 }
 
+void Tracer::assign_chosen(const Location& at, Scalar value) {
+  Value& root = *at.root;
+  std::vector<int64_t> index(at.choices.size(), 0);
+  for (bool more = true; more;) {
+    int64_t place = at.offset;
+    Scalar here = 1.0;
+    for (size_t c = 0; c < index.size(); ++c) {
+      const Choice& choice = at.choices[c];
+      const int64_t position = choice.first + index[c];
+      place += position * choice.stride;
+      const Scalar is_meant =
+          g_.apply(graph::Op::kEqual, choice.index, static_cast<double>(position + 1));
+      here = here.is_constant() ? is_meant : g_.select(here, is_meant, 0.0);
+    }
+    Scalar& element = root.elements[static_cast<size_t>(place)];
+    element = g_.select(here, value, element);
+    more = false;
+    for (size_t c = index.size(); c-- > 0;) {
+      if (++index[c] < at.choices[c].count) {
+        more = true;
+        break;
+      }
+      index[c] = 0;
+    }
+  }
+}
+
 Tracer::Location Tracer::locate_lhs(const Expr& lhs) {
   Location at = locate(lhs.args[0]);
   if (at.depth > 0 && at.depth == at.root->dims.size() && is_tuple_array(*at.root)) {
+    require_known(at, lhs.span);
     at = {&at.root->members[static_cast<size_t>(at.offset)], 0, 0};
   }
   if (lhs.kind == Expr::Kind::kProjection) {
@@ -437,9 +575,7 @@ Tracer::Location Tracer::locate_lhs(const Expr& lhs) {
   }
   for (size_t k = 0; k < lhs.indices.size(); ++k) {
     VINCI_CHECK(at.depth < at.root->dims.size());
-    const int64_t size = at.root->dims[at.depth];
-    at.offset = at.offset * size + checked_index(lhs.indices[k].low, size, lhs, k);
-    ++at.depth;
+    step(at, lhs.indices[k].low, at.root->dims[at.depth], lhs, k);
   }
   return at;
 }

@@ -147,11 +147,18 @@ void Tracer::assignment(const Stmt& s) {
     if (info(s.lhs).locatable && (from == number_int || from == number_real)) {
       const Scalar value = scalar(s.expr);
       const Location at = locate(s.lhs);
+      const auto updated = [&](Scalar before) {
+        return s.op == Operator::kNone
+                   ? value
+                   : binary(s.op, before, value, lhs.type == number_int && from == number_int,
+                            s.span);
+      };
+      if (!at.choices.empty()) {
+        assign_chosen(at, updated(s.op == Operator::kNone ? Scalar(0.0) : read_scalar(at)));
+        return;
+      }
       Scalar& place = at.root->elements[static_cast<size_t>(at.offset)];
-      place =
-          s.op == Operator::kNone
-              ? value
-              : binary(s.op, place, value, lhs.type == number_int && from == number_int, s.span);
+      place = updated(place);
       return;
     }
   }

@@ -1,8 +1,12 @@
 #include "lower/transforms.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <limits>
 #include <utility>
+
+#include "lower/library.h"
 
 namespace vinci::lower {
 namespace {
@@ -376,7 +380,44 @@ class Constrainer {
 
 }  // namespace
 
+namespace {
+
+/// `.2.3`: the indices of element `flat` of the row-major order over `dims`.
+std::string row_major_indices(const std::vector<int64_t>& dims, size_t flat) {
+  std::string text;
+  for (size_t k = dims.size(); k-- > 0;) {
+    const auto size = static_cast<size_t>(dims[k]);
+    text.insert(0, fmt::format(".{}", flat % size + 1));
+    flat /= size;
+  }
+  return text;
+}
+
+/// New discrete variables, one for each element.
+Value discrete_value(graph::Graph& graph, const BoundType& type, source::Span span,
+                     const std::string& name) {
+  Value value = make_undefined(type);
+  for (size_t k = 0; k < value.elements.size(); ++k) {
+    const std::string element = name + row_major_indices(value.dims, k);
+    const auto position = static_cast<int64_t>(k);
+    const Scalar low = bound_at(type.low, position), high = bound_at(type.high, position);
+    VINCI_CHECK(low.is_constant() && high.is_constant());  // the checker wants data here
+    if (!(low.constant() <= high.constant())) {
+      throw TraceError{span, source::DiagnosticKind::kArgumentValue,
+                       fmt::format("`{}` is between {} and {}; a discrete parameter needs at least "
+                                   "one value",
+                                   element, low.constant(), high.constant())};
+    }
+    value.elements[k] = graph.discrete(static_cast<int64_t>(low.constant()),
+                                       static_cast<int64_t>(high.constant()), element);
+  }
+  return value;
+}
+
+}  // namespace
+
 int64_t unconstrained_size(const BoundType& type) {
+  if (type.base == BaseType::kInt) return 0;  // a discrete variable has no coordinates
   if (type.base == BaseType::kTuple) {
     int64_t n = 0;
     for (const BoundType& element : type.elements) n += unconstrained_size(element);
@@ -419,6 +460,7 @@ std::string check_sizes(const BoundType& type) {
 
 Value constrain(graph::Graph& graph, const BoundType& type, std::span<const Scalar> unconstrained,
                 source::Span span, const std::string& name, std::vector<Scalar>* jacobian) {
+  if (type.base == BaseType::kInt) return discrete_value(graph, type, span, name);
   if (type.base != BaseType::kTuple) {
     Value value;
     value.type = type.unsized();
@@ -428,18 +470,20 @@ Value constrain(graph::Graph& graph, const BoundType& type, std::span<const Scal
   }
   Value value = make_undefined(type);
   size_t next = 0;
-  const auto fill = [&](Value& tuple) {
+  const auto fill = [&](Value& tuple, const std::string& tuple_name) {
     for (size_t k = 0; k < type.elements.size(); ++k) {
       const auto n = static_cast<size_t>(unconstrained_size(type.elements[k]));
-      tuple.members[k] =
-          constrain(graph, type.elements[k], unconstrained.subspan(next, n), span, name, jacobian);
+      tuple.members[k] = constrain(graph, type.elements[k], unconstrained.subspan(next, n), span,
+                                   fmt::format("{}:{}", tuple_name, k + 1), jacobian);
       next += n;
     }
   };
   if (type.array_dims.empty()) {
-    fill(value);
+    fill(value, name);
   } else {
-    for (Value& tuple : value.members) fill(tuple);
+    for (size_t i = 0; i < value.members.size(); ++i) {
+      fill(value.members[i], name + row_major_indices(type.array_dims, i));
+    }
   }
   return value;
 }

@@ -38,6 +38,8 @@ std::string check_sizes(const BoundType& type);
 ///   sum_to_zero    isometric log-ratio basis, determinant 1 [Egozcue et al. 2003,
 ///   doi 10.1023/A:1023818214614] stochastic     a simplex for every column or row
 /// A bound that is infinite takes the transform without that bound. Cost O(size); matrices O(K^3).
+/// Ints consume no coordinates: each is a new discrete variable of the graph. Throws TraceError
+/// where its upper bound is below its lower bound.
 Value constrain(graph::Graph& graph, const BoundType& type, std::span<const Scalar> unconstrained,
                 source::Span span, const std::string& name, std::vector<Scalar>* jacobian);
 

@@ -315,6 +315,7 @@ class Unconstrainer {
 
 std::string unconstrain(const BoundType& type, const Value& value,
                         std::vector<double>& unconstrained) {
+  if (type.base == BaseType::kInt) return {};  // discrete variables have no coordinates
   if (type.base != BaseType::kTuple) return Unconstrainer(type, value, unconstrained).run();
   const auto each = [&](const Value& tuple) -> std::string {
     for (size_t k = 0; k < type.elements.size(); ++k) {

@@ -45,6 +45,10 @@ Diagnostic& DiagnosticSink::add(Diagnostic diagnostic) {
   return diagnostics_.emplace_back(std::move(diagnostic));
 }
 
+void DiagnosticSink::drop_notes() {
+  std::erase_if(diagnostics_, [](const Diagnostic& d) { return d.severity == Severity::kNote; });
+}
+
 void DiagnosticSink::clear() {
   num_errors_ = num_warnings_ = 0;
   diagnostics_.clear();

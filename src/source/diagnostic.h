@@ -91,6 +91,8 @@ class DiagnosticSink {
 
   const std::deque<Diagnostic>& diagnostics() const { return diagnostics_; }
   bool empty() const { return diagnostics_.empty(); }
+  /// Forgets the diagnostics that are no errors or warnings.
+  void drop_notes();
   void clear();
 
  private:

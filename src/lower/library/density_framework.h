@@ -9,6 +9,7 @@
 #include <numbers>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -118,10 +119,23 @@ class Density {
   /// The same for a simplex. That elements sum to one is not checked where each is known to lie in
   /// [0, 1], as those of a declared simplex are.
   void require_simplex(std::span<const Scalar> x, const char* what);
+  /// A condition that was to hold, when it has not been applied yet.
+  struct Condition {
+    graph::Guard::Kind kind;
+    Scalar value;
+    std::string what;
+  };
+  /// From now on the integers are states of discrete variables: where a constant is outside of its
+  /// range, is_outside() is set instead of a diagnostic, and other conditions are kept.
+  void set_states() { are_states_ = true; }
+  bool is_outside() const { return is_outside_; }
+  const std::vector<Condition>& conditions() const { return conditions_; }
   /// Value of an integer argument; a diagnostic if it depends on parameters.
   int64_t integer(Expr x, const char* what) const;
   /// As `integer`, and a diagnostic unless lower <= x <= upper.
   int64_t integer(Expr x, const char* what, int64_t lower, int64_t upper) const;
+  /// A count that may depend on discrete variables; density zero where it is negative.
+  void require_count(Expr x, const char* what);
 
   /// Sum of the addends so far; the next addend starts anew.
   Expr total();
@@ -131,8 +145,12 @@ class Density {
 
  private:
   void require(graph::Guard::Kind kind, Expr x, const char* what);
+  void require(graph::Guard::Kind kind, Scalar value, std::string what);
 
   const Call& call_;
+  bool are_states_ = false;
+  mutable bool is_outside_ = false;
+  std::vector<Condition> conditions_;
   double constant_ = 0;
   std::vector<double> weights_;
   std::vector<Scalar> parts_;
@@ -176,20 +194,131 @@ constexpr size_t density_arity(Result (*)(Density&, Args...)) {
   return sizeof...(Args);
 }
 
-/// kFunction(density, args[0][i], args[1][i], ...).
-template <auto kFunction>
-auto call_element(Density& density, std::span<const Value> args, size_t i) {
-  return [&]<size_t... k>(std::index_sequence<k...>) {
-    return kFunction(density, density.expr(element(args[k], i))...);
-  }(std::make_index_sequence<density_arity(kFunction)>());
+/// The joint states of the arguments that depend on discrete variables (or are integers for another
+/// reason that bounds them), for functions that need their integers to be known: the value at each
+/// state is computed, and `choose` picks among them.
+class StateTable {
+ public:
+  /// `x`: one element of each argument; `is_int[k]` says which are integers.
+  StateTable(Density& density, std::span<const Scalar> x, std::span<const bool> is_int);
+  /// Nothing depends on a state.
+  bool empty() const { return arguments_.empty(); }
+  size_t num_states() const { return num_states_; }
+  /// Sets the integers in `x` to their values at state `s`.
+  void set_state(size_t s, std::span<Scalar> x) const;
+  /// values[s], s the state.
+  Expr choose(std::span<const Scalar> values) const;
+  /// Applies the conditions that were kept at each state: those of all states, and each of the
+  /// others where its state is the present one.
+  void require(std::span<const std::vector<Density::Condition>> conditions) const;
+
+ private:
+  struct Argument {
+    size_t position;
+    Scalar value;
+    int64_t low;
+    int64_t count;
+  };
+  /// The number of the present state, from 1.
+  Scalar index() const;
+
+  Density& density_;
+  std::vector<Argument> arguments_;
+  size_t num_states_ = 1;
+};
+
+/// Adds f(density, y) of a category y in 1..categories; of a y that depends on discrete variables
+/// the pick among the values of f.
+template <class F>
+void add_category(Density& density, Scalar y, size_t categories, F f) {
+  const auto last = static_cast<int64_t>(categories);
+  if (y.is_constant()) {
+    f(density, density.integer(density.expr(y), "outcome", 1, last));
+    return;
+  }
+  const bool is_int[] = {true};
+  const StateTable states(density, {&y, 1}, is_int);
+  if (states.empty()) density.integer(density.expr(y), "outcome");  // says that it has to be known
+  std::vector<Scalar> values;
+  std::vector<std::vector<Density::Condition>> conditions;
+  for (size_t s = 0; s < states.num_states(); ++s) {
+    Scalar state;
+    states.set_state(s, {&state, 1});
+    const auto k = static_cast<int64_t>(state.constant());
+    Density one(density.call());
+    one.set_states();
+    if (k >= 1 && k <= last) f(one, k);
+    const bool is_outside = k < 1 || k > last || one.is_outside();
+    values.push_back(is_outside ? Scalar(kNegativeInfinity) : one.total().scalar());
+    conditions.push_back(one.conditions());
+  }
+  states.require(conditions);
+  density += states.choose(values);
 }
 
-/// Sum over elements of an elementwise log density `void (Density&, Expr...)`.
+/// kFunction(density, x[0], x[1], ...) where integers may be nodes: its value, or mass, at every
+/// state they may have.
 template <auto kFunction>
+auto call_scalars(Density& density, std::span<const Scalar> x, std::span<const bool> is_int) {
+  constexpr auto kIndices = std::make_index_sequence<density_arity(kFunction)>();
+  const auto call = []<size_t... k>(Density& d, std::span<const Scalar> a,
+                                    std::index_sequence<k...>) {
+    return kFunction(d, d.expr(a[k])...);
+  };
+  constexpr bool kIsMass = std::is_void_v<decltype(call(density, x, kIndices))>;
+  bool any_open = false;
+  for (size_t k = 0; k < x.size(); ++k) any_open |= is_int[k] && !x[k].is_constant();
+  if (!any_open) return call(density, x, kIndices);
+  const StateTable states(density, x, is_int);
+  if (states.empty()) return call(density, x, kIndices);
+  std::vector<Scalar> at(x.begin(), x.end());
+  std::vector<Scalar> values;
+  std::vector<Scalar> inside;
+  std::vector<std::vector<Density::Condition>> conditions;
+  for (size_t s = 0; s < states.num_states(); ++s) {
+    states.set_state(s, at);
+    Density one(density.call());
+    one.set_states();
+    if constexpr (kIsMass) {
+      call(one, at, kIndices);
+      values.push_back(one.total().scalar());
+      if (one.is_outside()) values.back() = kNegativeInfinity;
+    } else {
+      values.push_back(call(one, at, kIndices).scalar());
+      inside.push_back(one.is_outside() ? 0.0 : 1.0);
+    }
+    conditions.push_back(one.conditions());
+  }
+  states.require(conditions);
+  if constexpr (kIsMass) {
+    density += states.choose(values);
+  } else {
+    density.require_positive(states.choose(inside), "an integer inside of the domain");
+    return states.choose(values);
+  }
+}
+
+/// kFunction(density, args[0][i], args[1][i], ...). `tabulate`: the function wants to know its
+/// integers.
+template <auto kFunction>
+auto call_element(Density& density, std::span<const Value> args, size_t i, bool tabulate) {
+  constexpr size_t kArity = density_arity(kFunction);
+  Scalar x[kArity];
+  bool is_int[kArity];
+  for (size_t k = 0; k < kArity; ++k) {
+    x[k] = element(args[k], i);
+    is_int[k] = tabulate && args[k].type.base == BaseType::kInt;
+  }
+  return call_scalars<kFunction>(density, x, is_int);
+}
+
+/// Sum over elements of an elementwise log density `void (Density&, Expr...)`; `kIsMass`: of an
+/// integer outcome.
+template <auto kFunction, bool kIsMass = false>
 Value sum_density(const Call& call, std::span<const Value> args) {
   const size_t size = common_size(call, args);
   Density density(call);
-  for (size_t i = 0; i < size; ++i) call_element<kFunction>(density, args, i);
+  for (size_t i = 0; i < size; ++i) call_element<kFunction>(density, args, i, kIsMass);
   return Value::real(density.total().scalar());
 }
 
@@ -197,9 +326,10 @@ Value sum_density(const Call& call, std::span<const Value> args) {
 template <auto kFunction, Expr (*kTransform)(Expr)>
 Value sum_of(const Call& call, std::span<const Value> args) {
   const size_t size = common_size(call, args);
+  const bool tabulate = args[0].type.base == BaseType::kInt;
   Density density(call);
   for (size_t i = 0; i < size; ++i)
-    density += kTransform(call_element<kFunction>(density, args, i));
+    density += kTransform(call_element<kFunction>(density, args, i, tabulate));
   return Value::real(density.total().scalar());
 }
 
@@ -207,10 +337,11 @@ Value sum_of(const Call& call, std::span<const Value> args) {
 template <auto kFunction, Expr (*kTransform)(Expr)>
 Value product_of(const Call& call, std::span<const Value> args) {
   const size_t size = common_size(call, args);
+  const bool tabulate = args[0].type.base == BaseType::kInt;
   Density density(call);
   Expr product = density.expr(1.0);
   for (size_t i = 0; i < size; ++i) {
-    product = product * kTransform(call_element<kFunction>(density, args, i));
+    product = product * kTransform(call_element<kFunction>(density, args, i, tabulate));
   }
   return Value::real(product.scalar());
 }
@@ -226,7 +357,7 @@ void add_density(LibraryTable& table, const std::string& name) {
 }
 template <auto kFunction>
 void add_mass(LibraryTable& table, const std::string& name) {
-  add_mass_names(table, name, sum_density<kFunction>);
+  add_mass_names(table, name, sum_density<kFunction, true>);
 }
 /// `_cdf`, `_lcdf`, `_lccdf` from the distribution function.
 template <auto kCdf>

@@ -148,8 +148,9 @@ Value categorical(const Call& call, std::span<const Value> args) {
   if (args[0].elements.empty()) return Value::real(0.0);
   d.require_simplex(theta, "probabilities");
   for (const Scalar& y : args[0].elements) {
-    const int64_t k = d.integer(d.expr(y), "outcome", 1, static_cast<int64_t>(theta.size()));
-    d += log(d.expr(theta[static_cast<size_t>(k - 1)]));
+    add_category(d, y, theta.size(), [&theta](Density& one, int64_t k) {
+      one += log(one.expr(theta[static_cast<size_t>(k - 1)]));
+    });
   }
   return Value::real(d.total().scalar());
 }
@@ -158,8 +159,8 @@ Value categorical_logit_mass(const Call& call, std::span<const Value> args) {
   Density d(call);
   const std::vector<Scalar>& logits = args[1].elements;
   for (const Scalar& y : args[0].elements) {
-    categorical_logit(d, d.integer(d.expr(y), "outcome", 1, static_cast<int64_t>(logits.size())),
-                      logits);
+    add_category(d, y, logits.size(),
+                 [&logits](Density& one, int64_t k) { categorical_logit(one, k, logits); });
   }
   return Value::real(d.total().scalar());
 }
@@ -195,9 +196,9 @@ Value ordered_mass(const Call& call, std::span<const Value> args) {
   for (size_t i = 0; i < num_cuts; ++i) require_ordered(d, vector_of(cuts, i));
   for (size_t i = 0; i < size; ++i) {
     const std::span<const Scalar> c = vector_of(cuts, i);
-    const int64_t k =
-        d.integer(d.expr(element(args[0], i)), "outcome", 1, static_cast<int64_t>(c.size()) + 1);
-    kMass(d, k, d.expr(element(args[1], i)), c);
+    const Expr eta = d.expr(element(args[1], i));
+    add_category(d, element(args[0], i), c.size() + 1,
+                 [&](Density& one, int64_t k) { kMass(one, k, eta, c); });
   }
   return Value::real(d.total().scalar());
 }
@@ -247,19 +248,19 @@ void yule_simon(Density& d, Expr n, Expr alpha) {
 
 /// Checks that counts and parameters have one length, adds the multinomial coefficient and returns
 /// the total count.
-double add_multinomial_coefficient(Density& d, const Value& counts, const Value& parameters) {
+Expr add_multinomial_coefficient(Density& d, const Value& counts, const Value& parameters) {
   if (counts.elements.size() != parameters.elements.size()) {
     d.call().fail(
         fmt::format("counts of `{}` have {} elements, its parameters {}; sizes must agree",
                     d.call().name, counts.elements.size(), parameters.elements.size()),
         source::DiagnosticKind::kSize);
   }
-  double total = 0;
   for (const Scalar& n : counts.elements) {
-    total += static_cast<double>(d.integer(d.expr(n), "count", 0, kNoLimit));
-    d -= std::lgamma(n.constant() + 1);
+    d.require_count(d.expr(n), "count");
+    d -= lgamma(d.expr(n) + 1.0);
   }
-  d += std::lgamma(total + 1);
+  const Expr total = d.expr(d.call().graph.sum(counts.elements));
+  d += lgamma(total + 1.0);
   return total;
 }
 
@@ -275,24 +276,24 @@ Value multinomial(const Call& call, std::span<const Value> args) {
 
 Value multinomial_logit(const Call& call, std::span<const Value> args) {
   Density d(call);
-  const double total = add_multinomial_coefficient(d, args[0], args[1]);
+  const Expr total = add_multinomial_coefficient(d, args[0], args[1]);
   for (size_t k = 0; k < args[0].elements.size(); ++k) {
     d.add_product(d.expr(args[0].elements[k]), d.expr(args[1].elements[k]));
   }
-  d.add(-total, d.expr(call.graph.log_sum_exp(args[1].elements)));
+  d.add_product(total, d.expr(call.graph.log_sum_exp(args[1].elements)), -1);
   return Value::real(d.total().scalar());
 }
 
 Value dirichlet_multinomial(const Call& call, std::span<const Value> args) {
   Density d(call);
-  const double total = add_multinomial_coefficient(d, args[0], args[1]);
+  const Expr total = add_multinomial_coefficient(d, args[0], args[1]);
   for (size_t k = 0; k < args[0].elements.size(); ++k) {
     const Expr alpha = d.expr(args[1].elements[k]);
     d.require_positive(alpha, "prior sample size");
     d += lgamma_difference(alpha, d.expr(args[0].elements[k]));
   }
-  if (total > 0) {
-    d -= lgamma_difference(d.expr(call.graph.sum(args[1].elements)), d.expr(total));
+  if (!total.is_constant(0)) {
+    d -= lgamma_difference(d.expr(call.graph.sum(args[1].elements)), total);
   }
   return Value::real(d.total().scalar());
 }

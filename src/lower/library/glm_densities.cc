@@ -123,13 +123,16 @@ Value glm(const Call& call, const Value& y, const Value& x, const Value* trials,
   }
   Density d(call);
   for (size_t i = 0; i < design.rows; ++i) {
-    const Expr outcome = d.expr(element(y, i));
+    const bool is_int = y.type.base == BaseType::kInt;
     if constexpr (density_arity(kDensity) == 2) {
-      kDensity(d, outcome, d.expr(eta[i]));
-    } else if (trials != nullptr) {
-      kDensity(d, outcome, d.expr(element(*trials, i)), d.expr(eta[i]));
+      const Scalar at[] = {element(y, i), eta[i]};
+      const bool ints[] = {is_int, false};
+      call_scalars<kDensity>(d, at, ints);
     } else {
-      kDensity(d, outcome, d.expr(eta[i]), d.expr(element(*dispersion, i)));
+      const Scalar at[] = {element(y, i), trials != nullptr ? element(*trials, i) : eta[i],
+                           trials != nullptr ? eta[i] : element(*dispersion, i)};
+      const bool ints[] = {is_int, trials != nullptr, false};
+      call_scalars<kDensity>(d, at, ints);
     }
   }
   return Value::real(d.total().scalar());
@@ -187,8 +190,8 @@ Value categorical_logit_glm(const Call& call, std::span<const Value> args) {
   std::vector<Scalar> logits(categories);
   for (size_t i = 0; i < design.rows; ++i) {
     for (size_t k = 0; k < categories; ++k) logits[k] = eta[k][i];
-    const Expr y = d.expr(element(args[0], i));
-    categorical_logit(d, d.integer(y, "outcome", 1, static_cast<int64_t>(categories)), logits);
+    add_category(d, element(args[0], i), categories,
+                 [&logits](Density& one, int64_t k) { categorical_logit(one, k, logits); });
   }
   return Value::real(d.total().scalar());
 }
@@ -200,9 +203,9 @@ Value ordered_logistic_glm(const Call& call, std::span<const Value> args) {
   Density d(call);
   require_ordered(d, cuts);
   for (size_t i = 0; i < design.rows; ++i) {
-    const Expr y = d.expr(element(args[0], i));
-    ordered_logistic(d, d.integer(y, "outcome", 1, static_cast<int64_t>(cuts.size()) + 1),
-                     d.expr(eta[i]), cuts);
+    const Expr predictor = d.expr(eta[i]);
+    add_category(d, element(args[0], i), cuts.size() + 1,
+                 [&](Density& one, int64_t k) { ordered_logistic(one, k, predictor, cuts); });
   }
   return Value::real(d.total().scalar());
 }

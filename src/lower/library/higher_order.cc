@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "graph/arrays/solvers.h"
+#include "graph/substitution.h"
 #include "lower/library.h"
 
 namespace vinci::lower {
@@ -36,10 +37,11 @@ class OwnGraph {
   OwnGraph(const OwnGraph&) = delete;
   OwnGraph& operator=(const OwnGraph&) = delete;
 
-  /// The finished graph; the tracer is back in the outer one.
-  Graph& finish() {
+  /// The finished graph, of which `outputs` are values; the tracer is back in the outer one.
+  Graph& finish(std::vector<Scalar>& outputs) {
     std::swap(call_.graph, graph_);
     active_ = false;
+    if (graph_.has_choices()) graph_ = graph::expand_choices(graph_, count_, outputs);
     return graph_;
   }
   Scalar next_parameter() { return call_.graph.parameter(count_++); }
@@ -112,8 +114,8 @@ Value solve_ode(const Call& call, const OdeProblem& p, const graph::OdeOptions& 
   for (size_t k = 0; k < n; ++k) state.push_back(own.next_parameter());
   arguments.push_back(p.arrays ? Value::array(BaseType::kReal, state) : Value::vector(state));
   for (const Value& v : p.rest) arguments.push_back(own.inner(v, inputs));
-  const Value derivative = call.invoke(p.function, std::move(arguments));
-  const Graph& right_hand_side = own.finish();
+  Value derivative = call.invoke(p.function, std::move(arguments));
+  const Graph& right_hand_side = own.finish(derivative.elements);
   if (derivative.elements.size() != n)
     call.fail(fmt::format("the function given to `{}` returns {} derivatives for {} states",
                           call.name, derivative.elements.size(), n));
@@ -191,8 +193,8 @@ Value solve_equations(const Call& call, const Value& function, const Value& gues
   for (size_t k = 0; k < n; ++k) unknowns.push_back(own.next_parameter());
   std::vector<Value> arguments = {Value::vector(unknowns)};
   for (const Value& v : rest) arguments.push_back(own.inner(v, inputs));
-  const Value residual = call.invoke(function, std::move(arguments));
-  const Graph& equations = own.finish();
+  Value residual = call.invoke(function, std::move(arguments));
+  const Graph& equations = own.finish(residual.elements);
   if (residual.elements.size() != n)
     call.fail(fmt::format("the function given to `{}` returns {} residuals for {} unknowns",
                           call.name, residual.elements.size(), n));
