@@ -8,8 +8,11 @@
 #include <limits>
 #include <mutex>
 
+#include "graph/elimination.h"
+#include "graph/substitution.h"
 #include "lower/library.h"
 #include "lower/transforms.h"
+#include "model/elimination_text.h"
 #include "model/recentred_plan.h"
 #include "model/site_names.h"
 #include "numeric/parallel/thread_pool.h"
@@ -160,7 +163,43 @@ struct Model::GeneratedPlan {
   std::vector<Index> computed;  // outputs that are no constants
 };
 
+/// What is kept of a program with discrete parameters: the joint density, and how the states
+/// follow from the parameters.
+struct Model::Discrete {
+  graph::Graph graph;  // as traced
+  std::vector<graph::Scalar> outputs;
+  graph::EliminationPlan plan;
+  std::vector<graph::CliqueTable> cliques;
+  mutable std::once_flag joint_made;
+  mutable std::unique_ptr<const JointLogDensity> joint;
+  mutable std::once_flag posterior_made;
+  mutable std::unique_ptr<const StatePosterior> posterior;
+  mutable std::once_flag output_plan_made;
+  mutable std::unique_ptr<const exec::ExecutionPlan> output_plan;  // of parameters, then states
+};
+
 Model::~Model() = default;
+
+const std::vector<graph::DiscreteVariable>& Model::discrete_variables() const {
+  return traced_graph().discrete_variables();
+}
+
+const graph::Graph& Model::traced_graph() const {
+  return discrete_ ? discrete_->graph : lowered_->graph;
+}
+
+const std::vector<graph::Scalar>& Model::traced_outputs() const {
+  return discrete_ ? discrete_->outputs : lowered_->constrained;
+}
+
+const JointLogDensity& Model::joint() const {
+  VINCI_CHECK(discrete_ != nullptr);
+  std::call_once(discrete_->joint_made, [&] {
+    discrete_->joint =
+        std::make_unique<JointLogDensity>(discrete_->graph, dim(), discrete_->outputs);
+  });
+  return *discrete_->joint;
+}
 
 std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> program,
                                     const data::DataTable& data, const BuildOptions& options,
@@ -182,6 +221,22 @@ std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> p
   model->stages_.push_back({"lower", watch.lap()});
 
   model->num_terms_ = count_addends(result.graph);
+  if (!result.graph.discrete_variables().empty()) {
+    if (!model->take_discrete(options, sink)) return nullptr;
+    model->stages_.push_back({"eliminate", watch.lap()});
+    if (!options.marginalise) {
+      if (!model->describe_variables(sink)) return nullptr;
+      return model;
+    }
+  } else if (result.graph.has_choices()) {
+    const std::vector<graph::Scalar*> scalars = result.scalars();
+    std::vector<graph::Scalar> values;
+    for (const graph::Scalar* s : scalars) values.push_back(*s);
+    result.graph =
+        graph::expand_choices(result.graph, static_cast<int>(result.num_unconstrained), values);
+    for (size_t k = 0; k < scalars.size(); ++k) *scalars[k] = values[k];
+  }
+
   model->sites_ = graph::find_sites(result.graph);
   model->traced_terms_ = result.graph.terms();
   for (const bool is_jacobian : {false, true}) {
@@ -196,46 +251,77 @@ std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> p
   model->plan_ = std::make_unique<exec::ExecutionPlan>(result.graph);
   model->hessian_vector_ =
       std::make_unique<HessianVector>(result.graph, *model->plan_, model->dim());
-  exec::PlanOptions output_options;
-  output_options.terms = false;
-  output_options.outputs = result.constrained;
-  model->output_plan_ = std::make_unique<exec::ExecutionPlan>(result.graph, output_options);
+  if (!model->discrete_) {
+    exec::PlanOptions output_options;
+    output_options.terms = false;
+    output_options.outputs = result.constrained;
+    model->output_plan_ = std::make_unique<exec::ExecutionPlan>(result.graph, output_options);
+  }
   for (const exec::Plate& plate : model->plan_->plates()) {
     model->num_plates_ += plate.count > 1 && !plate.is_jacobian ? 1 : 0;
   }
   model->stages_.push_back({"plan", watch.lap()});
 
-  for (const lower::LoweredVariable& v : result.variables) {
-    const auto first = result.constrained_names.begin() + v.constrained_offset;
-    model->variables_.push_back({v.name,
-                                 v.type.all_dims(),
-                                 v.is_parameter ? VariableInfo::Block::kParameters
-                                                : VariableInfo::Block::kTransformedParameters,
-                                 {first, first + v.constrained_size}});
-    if (v.is_parameter) {
-      model->parameters_.push_back(describe_parameter(v, result.unconstrained_names));
+  if (!model->describe_variables(sink)) return nullptr;
+  return model;
+}
+
+bool Model::take_discrete(const BuildOptions& options, source::DiagnosticSink& sink) {
+  lower::Lowered& result = *lowered_;
+  discrete_ = std::make_unique<Discrete>();
+  discrete_->outputs = result.constrained;
+  if (!options.marginalise) {
+    discrete_->graph = std::move(result.graph);
+    return true;
+  }
+  discrete_->plan = graph::plan_elimination(result.graph);
+  if (!discrete_->plan.is_affordable) {
+    report_unaffordable(discrete_->plan, result.graph, sink);
+    return false;
+  }
+  const std::vector<graph::Scalar*> scalars = result.scalars();
+  std::vector<graph::Scalar> values;
+  for (const graph::Scalar* s : scalars) values.push_back(*s);
+  graph::Elimination elimination = graph::eliminate(result.graph, discrete_->plan, values);
+  for (size_t k = 0; k < scalars.size(); ++k) *scalars[k] = elimination.outputs[k];
+  discrete_->cliques = std::move(elimination.cliques);
+  discrete_->graph = std::move(result.graph);
+  result.graph = std::move(elimination.graph);
+  return true;
+}
+
+bool Model::describe_variables(source::DiagnosticSink& sink) {
+  for (const lower::LoweredVariable& v : lowered_->variables) {
+    const auto first = lowered_->constrained_names.begin() + v.constrained_offset;
+    variables_.push_back({v.name,
+                          v.type.all_dims(),
+                          v.is_parameter ? VariableInfo::Block::kParameters
+                                         : VariableInfo::Block::kTransformedParameters,
+                          {first, first + v.constrained_size}});
+    if (v.is_parameter && v.type.base != lower::BaseType::kInt) {
+      parameters_.push_back(describe_parameter(v, lowered_->unconstrained_names));
     }
   }
   try {
-    const lower::GeneratedQuantities generated(*model->program_, result);
-    model->num_generated_ = static_cast<int64_t>(generated.names().size());
+    const lower::GeneratedQuantities generated(*program_, *lowered_);
+    num_generated_ = static_cast<int64_t>(generated.names().size());
     for (const std::string& column : generated.names()) {
       const std::string name = variable_of(column);
-      if (model->variables_.empty() || model->variables_.back().name != name ||
-          model->variables_.back().block != VariableInfo::Block::kGeneratedQuantities) {
-        model->variables_.push_back({name, {}, VariableInfo::Block::kGeneratedQuantities, {}});
+      if (variables_.empty() || variables_.back().name != name ||
+          variables_.back().block != VariableInfo::Block::kGeneratedQuantities) {
+        variables_.push_back({name, {}, VariableInfo::Block::kGeneratedQuantities, {}});
       }
-      model->variables_.back().columns.push_back(column);
+      variables_.back().columns.push_back(column);
     }
-    for (VariableInfo& v : model->variables_) {
+    for (VariableInfo& v : variables_) {
       if (v.block != VariableInfo::Block::kGeneratedQuantities) continue;
       v.dims = dims_of(v.columns.back(), v.columns.size());
     }
   } catch (const lower::TraceError& error) {
     sink.error(error.kind, error.span, error.message);
-    return nullptr;
+    return false;
   }
-  return model;
+  return true;
 }
 
 void Model::evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient) const {
@@ -258,8 +344,48 @@ void Model::hessian_vector(LaneMatrix points, LaneMatrix directions,
   }
 }
 
-void Model::constrain(LaneMatrix points, MutableLaneMatrix constrained) const {
-  output_plan_->evaluate_outputs(points, constrained);
+void Model::constrain(LaneMatrix points, MutableLaneMatrix constrained, uint64_t seed,
+                      uint64_t first_draw) const {
+  if (!discrete_) return output_plan_->evaluate_outputs(points, constrained);
+  std::call_once(discrete_->output_plan_made, [&] {
+    exec::PlanOptions options;
+    options.terms = false;
+    std::vector<graph::Scalar> outputs = discrete_->outputs;
+    const graph::Graph graph =
+        graph::expand_choices(discrete_->graph, static_cast<int>(dim()), outputs, false);
+    options.outputs = outputs;
+    discrete_->output_plan = std::make_unique<const exec::ExecutionPlan>(graph, options);
+  });
+  const auto num_states = static_cast<Index>(discrete_variables().size());
+  constexpr Index kBlock = 64;
+  const Index rows = dim() + num_states;
+  std::vector<double> both(static_cast<size_t>(rows * kBlock));
+  for (Index first = 0; first < points.lanes; first += kBlock) {
+    const Index used = std::min(kBlock, points.lanes - first);
+    for (Index d = 0; d < dim(); ++d) {
+      std::copy_n(points.row(d) + first, used, &both[static_cast<size_t>(d * kBlock)]);
+    }
+    const MutableLaneMatrix states{both.data() + dim() * kBlock, num_states, used, kBlock};
+    state_posterior().sample({both.data(), dim(), used, kBlock}, seed,
+                             first_draw + static_cast<uint64_t>(first), states);
+    discrete_->output_plan->evaluate_outputs(
+        {both.data(), rows, used, kBlock},
+        {constrained.data + first, constrained.rows, used, constrained.stride});
+  }
+}
+
+const StatePosterior& Model::state_posterior() const {
+  VINCI_CHECK(discrete_ != nullptr && plan_ != nullptr);
+  std::call_once(discrete_->posterior_made, [&] {
+    discrete_->posterior = std::make_unique<const StatePosterior>(
+        lowered_->graph, discrete_->cliques, discrete_variables());
+  });
+  return *discrete_->posterior;
+}
+
+std::vector<std::string> Model::describe_elimination() const {
+  if (!discrete_ || !plan_) return {};
+  return model::describe_elimination(discrete_->plan, discrete_->graph);
 }
 
 const Model::GeneratedPlan* Model::generated_plan(int64_t num_draws) const {
@@ -276,17 +402,23 @@ const Model::GeneratedPlan* Model::generated_plan(int64_t num_draws) const {
   auto outputs = tracer.trace();
   if (!outputs) return nullptr;
   auto result = std::make_unique<GeneratedPlan>();
+  const graph::Graph* graph = &tracer.graph();
+  graph::Graph expanded;
+  if (graph->has_choices()) {
+    expanded = graph::expand_choices(*graph, static_cast<int>(num_constrained()), *outputs);
+    graph = &expanded;
+  }
   for (size_t k = 0; k < outputs->size(); ++k) {
     if (!(*outputs)[k].is_constant()) result->computed.push_back(static_cast<Index>(k));
   }
-  for (const graph::Guard& guard : tracer.graph().guards()) {
+  for (const graph::Guard& guard : graph->guards()) {
     result->guards.push_back(guard.kind);
     outputs->push_back(graph::Scalar::node(guard.node));
   }
   exec::PlanOptions plan_options;
   plan_options.terms = false;
   plan_options.outputs = *outputs;
-  result->plan = std::make_unique<exec::ExecutionPlan>(tracer.graph(), plan_options);
+  result->plan = std::make_unique<exec::ExecutionPlan>(*graph, plan_options);
   generated_plan_ = std::move(result);
   return generated_plan_.get();
 }
@@ -383,6 +515,7 @@ std::unique_ptr<Recentred> Model::recentred(std::span<const double> centring) co
 std::vector<std::string> Model::describe_sites() const { return site_names(*lowered_, sites_); }
 
 std::vector<Rejection> Model::rejections() const {
+  if (!plan_) return {};
   const std::vector<int64_t> counts = plan_->rejections();
   const auto& guards = lowered_->graph.guards();
   std::vector<Rejection> result;

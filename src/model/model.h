@@ -18,7 +18,9 @@
 #include "graph/passes/passes.h"
 #include "lower/lower.h"
 #include "model/hessian_vector.h"
+#include "model/joint_log_density.h"
 #include "model/recentrable.h"
+#include "model/state_posterior.h"
 #include "source/diagnostic.h"
 #include "vinci/context.h"
 #include "vinci/log_density.h"
@@ -31,6 +33,9 @@ struct BuildOptions {
   const Context* context = nullptr;  // cancels a long trace
   std::ostream* messages = nullptr;  // where the program's print statements write; may be null
   std::vector<std::string> points;   // parameters without Jacobian, see lower::LowerOptions
+  /// Whether discrete parameters are summed out of the density. Without it the model has no density
+  /// of its own: `joint` and `traced_graph` serve.
+  bool marginalise = true;
 };
 
 /// What the stages of building took, in order.
@@ -101,8 +106,10 @@ class Model final : public LogDensity, public Recentrable {
                 std::span<double> value_no_jacobian) const;
 
   /// Parameters and transformed parameters at unconstrained points: constrained[k][lane] in the
-  /// order of constrained_names().
-  void constrain(LaneMatrix points, MutableLaneMatrix constrained) const;
+  /// order of constrained_names(). Discrete parameters are drawn given the others, exactly; lane l
+  /// is draw number first_draw + l of `seed`.
+  void constrain(LaneMatrix points, MutableLaneMatrix constrained, uint64_t seed = 1,
+                 uint64_t first_draw = 0) const;
   const std::vector<std::string>& constrained_names() const { return lowered_->constrained_names; }
   const std::vector<std::string>& unconstrained_names() const {
     return lowered_->unconstrained_names;
@@ -110,8 +117,23 @@ class Model final : public LogDensity, public Recentrable {
 
   /// Parameters, transformed parameters, then generated quantities.
   const std::vector<VariableInfo>& variables() const { return variables_; }
-  /// In order of declaration.
+  /// The continuous ones, in order of declaration.
   const std::vector<ParameterInfo>& parameters() const { return parameters_; }
+  /// Elements of the discrete parameters, in order of declaration, arrays row-major.
+  const std::vector<graph::DiscreteVariable>& discrete_variables() const;
+  /// The density of parameters and states, of a program with discrete parameters. The first call
+  /// makes it.
+  const JointLogDensity& joint() const;
+  /// The posterior of the states given the parameters, where they were summed out.
+  const StatePosterior& state_posterior() const;
+  /// How discrete parameters were summed out, a line for each kind: `z: 150 variables of 3 states,
+  /// enumeration in a plate`.
+  std::vector<std::string> describe_elimination() const;
+  /// The density as traced, its discrete variables leaves (graph::Op::kDiscrete); of a program
+  /// without discrete parameters the same as graph().
+  const graph::Graph& traced_graph() const;
+  /// The values of constrained_names() in traced_graph().
+  const std::vector<graph::Scalar>& traced_outputs() const;
   int64_t num_constrained() const { return static_cast<int64_t>(lowered_->constrained.size()); }
   int64_t num_generated() const { return num_generated_; }
 
@@ -152,6 +174,10 @@ class Model final : public LogDensity, public Recentrable {
 
  private:
   Model() = default;
+  /// Sums the discrete parameters out of the graph, or keeps it for `joint`.
+  bool take_discrete(const BuildOptions& options, source::DiagnosticSink& sink);
+  /// Fills variables_, parameters_ and num_generated_.
+  bool describe_variables(source::DiagnosticSink& sink);
   struct GeneratedPlan;
   const GeneratedPlan* generated_plan(int64_t num_draws) const;
   /// Draws [first, end); which of them are done.
@@ -162,8 +188,10 @@ class Model final : public LogDensity, public Recentrable {
 
   std::shared_ptr<const check::TypedProgram> program_;
   std::unique_ptr<lower::Lowered> lowered_;
-  std::unique_ptr<exec::ExecutionPlan> plan_;
-  std::unique_ptr<exec::ExecutionPlan> output_plan_;
+  struct Discrete;  // of a program with discrete parameters, else null
+  std::unique_ptr<Discrete> discrete_;
+  std::unique_ptr<exec::ExecutionPlan> plan_;  // null where discrete parameters are not summed out
+  std::unique_ptr<exec::ExecutionPlan> output_plan_;  // null with discrete parameters
   std::unique_ptr<const HessianVector> hessian_vector_;
   mutable std::mutex generated_mutex_;
   mutable bool generated_traced_ = false;
