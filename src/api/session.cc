@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "api/persistence.h"
+#include "api/state_summary.h"
 #include "data/csv.h"
 #include "data/json.h"
 #include "data/npy.h"
@@ -55,9 +56,10 @@ std::string utc_now() {
   return text;
 }
 
-/// Constrained values of draws [count][D] as rows [count][num_constrained].
+/// Constrained values of draws [count][D] as rows [count][num_constrained]. Discrete parameters are
+/// drawn by `seed`.
 std::vector<double> constrain_draws(const model::Model& model, std::span<const double> draws,
-                                    Index count) {
+                                    Index count, uint64_t seed) {
   const Index dim = model.dim();
   const auto outputs = static_cast<Index>(model.num_constrained());
   std::vector<double> result(static_cast<size_t>(count * outputs));
@@ -72,7 +74,8 @@ std::vector<double> constrain_draws(const model::Model& model, std::span<const d
             draws[static_cast<size_t>((first + l) * dim + d)];
       }
     }
-    model.constrain({points.data(), dim, used, kBlock}, {values.data(), outputs, used, kBlock});
+    model.constrain({points.data(), dim, used, kBlock}, {values.data(), outputs, used, kBlock},
+                    seed, static_cast<uint64_t>(first));
     for (Index l = 0; l < used; ++l) {
       for (Index k = 0; k < outputs; ++k) {
         result[static_cast<size_t>((first + l) * outputs + k)] =
@@ -140,7 +143,7 @@ void judge_quantities(const LogDensity& density, const model::Model* model,
     bounds.sd_error = 0;
   }
   const std::vector<double> values =
-      model != nullptr ? constrain_draws(*model, draws, kQuantityDraws) : draws;
+      model != nullptr ? constrain_draws(*model, draws, kQuantityDraws, seed) : draws;
   const auto columns = values.size() / static_cast<size_t>(kQuantityDraws);
   std::vector<double> column(static_cast<size_t>(kQuantityDraws));
   for (size_t k = 0; k < columns && k < record.parameters.size(); ++k) {
@@ -173,7 +176,8 @@ Index num_summary_draws(const LogDensity& density, const model::Model* model, In
 
 /// Summary of parameters and transformed parameters from all draws of the result.
 std::vector<draws::ParameterSummary> summarise_parameters(const model::Model* model,
-                                                          const infer::FitResult& result) {
+                                                          const infer::FitResult& result,
+                                                          uint64_t seed) {
   if (result.num_draws == 0) return {};
   draws::Draws all;
   if (model == nullptr) {
@@ -187,7 +191,8 @@ std::vector<draws::ParameterSummary> summarise_parameters(const model::Model* mo
   const auto count = static_cast<size_t>(result.num_draws);
   all.resize(count);
   const std::vector<double> values =
-      model != nullptr ? constrain_draws(*model, result.draws, result.num_draws) : result.draws;
+      model != nullptr ? constrain_draws(*model, result.draws, result.num_draws, seed)
+                       : result.draws;
   const size_t width = all.num_columns();
   for (size_t i = 0; i < count; ++i) {
     std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(i * width), width, all.row(i).begin());
@@ -284,7 +289,8 @@ void fill_draws(const model::Model* model, const infer::FitOptions& options, con
     for (const model::VariableInfo& v : model->variables())
       out.add_variable(v.name, v.dims, v.columns);
     out.resize(count);
-    const std::vector<double> constrained = constrain_draws(*model, result.draws, result.num_draws);
+    const std::vector<double> constrained =
+        constrain_draws(*model, result.draws, result.num_draws, options.seed);
     const auto width = static_cast<size_t>(model->num_constrained());
     const auto extra = static_cast<size_t>(model->num_generated());
     std::vector<double> generated(count * extra);
@@ -397,7 +403,8 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   infer::FitOptions inner = options;
   inner.draws = num_summary_draws(density, model, options.draws);
   outcome.result = infer::fit(density, inner, context);
-  const std::vector<draws::ParameterSummary> summary = summarise_parameters(model, outcome.result);
+  const std::vector<draws::ParameterSummary> summary =
+      summarise_parameters(model, outcome.result, options.seed);
   thin_draws(outcome.result, options.draws);
   const infer::FitResult& result = outcome.result;
 
@@ -465,6 +472,7 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
     for (draws::ParameterSummary& row : record.parameters) row.mcse = row.sd / std::sqrt(row.ess);
     judge_quantities(density, model, result, options.seed, record);
   }
+  if (model != nullptr) note_states(*model, result, record);
   if (result.approximation) {
     record.approximation = infer::to_json(*result.approximation, kMaxRecordedDim);
     if (model != nullptr) {

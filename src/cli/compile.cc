@@ -71,6 +71,8 @@ int CompileCommand::run() {
                program.program, model->dim(), model->num_terms(), model->num_plates(),
                model->plan().num_instructions());
     fmt::print("{:<32}{:>10.3f} ms\n", "parse and check", 1e3 * front.count());
+    for (const std::string& line : model->describe_elimination())
+      fmt::print("eliminated {}\n", line);
     for (const auto& stage : model->stages())
       fmt::print("{:<32}{:>10.3f} ms\n", stage.name, 1e3 * stage.seconds);
     for (const auto& pass : model->passes()) {

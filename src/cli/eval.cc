@@ -34,8 +34,8 @@ double number_of(const nlohmann::json& value, const std::string& where) {
   throw Error(Error::Kind::kInput, where + " is not a number.");
 }
 
-/// Points as [point][D].
-std::vector<std::vector<double>> read_points(const std::string& path, Index dim) {
+/// Points as [point][D], or all with the states of the discrete parameters after the coordinates.
+std::vector<std::vector<double>> read_points(const std::string& path, Index dim, Index states) {
   std::ifstream file(path);
   if (!file) throw Error(Error::Kind::kInput, fmt::format("The file {} cannot be read.", path));
   const nlohmann::json json = nlohmann::json::parse(file, nullptr, false);
@@ -47,10 +47,17 @@ std::vector<std::vector<double>> read_points(const std::string& path, Index dim)
   std::vector<std::vector<double>> points;
   for (const auto& row : json["points"]) {
     const std::string where = fmt::format("Point {} of {}", points.size() + 1, path);
-    if (!row.is_array() || static_cast<Index>(row.size()) != dim) {
+    const auto size = static_cast<Index>(row.size());
+    const bool fits = points.empty() ? size == dim || size == dim + states
+                                     : size == static_cast<Index>(points.front().size());
+    if (!row.is_array() || !fits) {
+      const std::string rule =
+          states == 0
+              ? std::string()
+              : fmt::format(" and {} discrete ones, which may follow (in all points)", states);
       throw Error(Error::Kind::kInput,
-                  fmt::format("{} has {} numbers; the model has {} unconstrained parameters.",
-                              where, row.size(), dim));
+                  fmt::format("{} has {} numbers; the model has {} unconstrained parameters{}.",
+                              where, row.size(), dim, rule));
     }
     points.emplace_back();
     for (const auto& value : row) {
@@ -92,8 +99,11 @@ int EvalCommand::run() {
   run.report(program);
   if (!model) return kExitInput;
 
-  const Index dim = model->dim();
-  const auto given = read_points(points, dim);
+  const auto num_states = static_cast<Index>(model->discrete_variables().size());
+  const auto given = read_points(points, model->dim(), num_states);
+  const bool has_states =
+      num_states > 0 && !given.empty() && static_cast<Index>(given[0].size()) != model->dim();
+  const Index dim = model->dim() + (has_states ? num_states : 0);
   const auto lanes = static_cast<Index>(given.size());
   const auto count = given.size();
   std::vector<double> theta(static_cast<size_t>(dim) * count);
@@ -108,8 +118,15 @@ int EvalCommand::run() {
   const LaneMatrix at{theta.data(), dim, lanes, lanes};
   // A gradient of a model without parameters has no storage to point to.
   gradient.reserve(1);
-  model->evaluate(at, value, {gradient.data(), dim, lanes, lanes}, no_jacobian);
-  model->constrain(at, {constrained.data(), static_cast<Index>(outputs), lanes, lanes});
+  const MutableLaneMatrix slope{gradient.data(), dim, lanes, lanes};
+  const MutableLaneMatrix out{constrained.data(), static_cast<Index>(outputs), lanes, lanes};
+  if (has_states) {
+    model->joint().evaluate(at, value, slope, no_jacobian);
+    model->joint().constrain(at, out);
+  } else {
+    model->evaluate(at, value, slope, no_jacobian);
+    model->constrain(at, out);
+  }
 
   std::string names;
   for (const std::string& name : model->constrained_names()) {
@@ -138,7 +155,9 @@ void add_eval(CLI::App& app, int& status) {
   add_program_options(*eval, command->program);
   add_data_options(*eval, command->data);
   eval->add_option("--points", command->points,
-                   "JSON file {\"points\": [[D numbers], ...]} of unconstrained points")
+                   "JSON file {\"points\": [[D numbers], ...]} of unconstrained points; with the "
+                   "states of discrete parameters after the D coordinates the joint density is "
+                   "evaluated")
       ->required()
       ->type_name("FILE");
   eval->callback([command, &status] { status = command->run(); });

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "api/discrete_choice.h"
 #include "api/factor_choice.h"
 #include "api/persistence.h"
 #include "cli/command.h"
@@ -40,6 +41,7 @@ struct FitCommand {
   std::string method = "auto";
   std::string family = "auto";
   std::string points;
+  std::string discrete;
   std::string init;
   std::string resume;
   std::string checkpoint;
@@ -165,6 +167,7 @@ int FitCommand::run() {
   }
   if (model && has_factors) api::choose_factors(family, *model, fit, run.sink);
   if (model && !points.empty()) api::choose_points(points, *model, fit, run.sink);
+  if (model && !discrete.empty()) api::choose_discrete(discrete, *model, run.sink);
   const bool failed = !model || run.sink.has_errors();
   run.report(program);
   if (failed) return kExitInput;
@@ -279,6 +282,10 @@ void add_fit(CLI::App& app, int& status) {
                   "parameters to learn instead of integrating them out: maximise the ELBO over "
                   "them (variational EM)")
       ->type_name("NAME[,NAME]");
+  fit->add_option("--discrete", command->discrete,
+                  "how discrete parameters are handled: enumerate (sum over their states exactly; "
+                  "the default)")
+      ->type_name("NAME=WAY[,NAME=WAY]");
   fit->add_option("--draws", command->fit.draws, "draws to hand out")->capture_default_str();
   fit->add_option("--seed", command->fit.seed, "seed of all random numbers")
       ->check(CLI::NonNegativeNumber)

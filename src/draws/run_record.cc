@@ -26,6 +26,10 @@ std::string to_json(const RunRecord& record) {
                 {"ess", p.ess},          {"mcse", p.mcse}, {"mean_error", p.mean_error},
                 {"sd_error", p.sd_error}};
     if (p.is_point) row["point"] = true;
+    if (!p.probabilities.empty()) {
+      row["first_state"] = p.first_state;
+      row["probabilities"] = p.probabilities;
+    }
     parameters.push_back({p.name, std::move(row)});
   }
 
@@ -81,6 +85,7 @@ std::string to_json(const RunRecord& record) {
     }
     out["factors"] = std::move(factors);
   }
+  if (!record.elimination.empty()) out["elimination"] = record.elimination;
   if (!record.resumed_from.empty()) {
     out["resumed_from"] = record.resumed_from;
     out["earlier_evaluations"] = record.earlier_evaluations;

@@ -60,6 +60,9 @@ struct RunRecord {
   std::string family;
   std::vector<Stage> stages;
   std::vector<Factor> factors;  ///< what was asked for by name
+  /// How discrete parameters were summed out: `z: 150 variables of 3 states, enumeration in a
+  /// plate`.
+  std::vector<std::string> elimination;
   std::vector<ParameterSummary> parameters;
 
   double elbo = kUnknown;  ///< nats

@@ -1,6 +1,7 @@
 // Summaries of draws: moments, quantiles, effective sample size, R-hat.
 #pragma once
 
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
@@ -28,6 +29,9 @@ struct ParameterSummary {
   /// How far the approximation's own mean and sd may be from the posterior's at most.
   double mean_error = kUnknown;
   double sd_error = kUnknown;
+  /// Of a discrete parameter: of its states first_state, first_state + 1, ...; else empty.
+  std::vector<double> probabilities;
+  int64_t first_state = 0;
 };
 
 /// Summary of each column. With log weights, self-normalised importance sampling: mean = sum w x,

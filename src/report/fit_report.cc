@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -58,8 +59,46 @@ std::string_view variable_of(std::string_view name) {
   return name.substr(0, name.find_first_of("[:."));
 }
 
-std::string table(std::span<const ParameterSummary> parameters, const std::string& file,
-                  LastColumns last, const ReportOptions& options) {
+/// Whether a row shows the probabilities of its states instead of mean and sd.
+bool shows_states(const ParameterSummary& p) {
+  constexpr size_t kMaxStates = 8;
+  return !p.probabilities.empty() && p.probabilities.size() <= kMaxStates;
+}
+
+/// P(1)  P(2)  P(3) of the elements of one discrete parameter.
+std::string state_table(std::span<const ParameterSummary> elements, const std::string& see,
+                        size_t max_elements) {
+  constexpr size_t kShownOfLong = 3;
+  int64_t low = elements[0].first_state, high = low;
+  for (const ParameterSummary& p : elements) {
+    low = std::min(low, p.first_state);
+    high = std::max(high, p.first_state + static_cast<int64_t>(p.probabilities.size()) - 1);
+  }
+  std::vector<std::vector<std::string>> rows(1);
+  rows[0].emplace_back();
+  for (int64_t k = low; k <= high; ++k) rows[0].push_back(fmt::format("P({})", k));
+  const bool is_long =
+      max_elements > 0 && elements.size() > std::max(max_elements, kShownOfLong + 1);
+  for (const ParameterSummary& p : elements.first(is_long ? kShownOfLong : elements.size())) {
+    rows.push_back({p.name});
+    for (int64_t k = low; k <= high; ++k) {
+      const int64_t at = k - p.first_state;
+      const bool has = at >= 0 && at < static_cast<int64_t>(p.probabilities.size());
+      rows.back().push_back(has ? number_text(p.probabilities[static_cast<size_t>(at)], 3) : "");
+    }
+  }
+  if (is_long) {
+    rows.push_back({fmt::format(
+        "… {} more{}", count_text(static_cast<int64_t>(elements.size() - kShownOfLong)), see)});
+  }
+  return aligned_table(rows);
+}
+
+std::string table(std::span<const ParameterSummary> all, const std::string& file, LastColumns last,
+                  const ReportOptions& options) {
+  std::vector<ParameterSummary> parameters;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(parameters),
+               [](const ParameterSummary& p) { return !shows_states(p); });
   if (parameters.empty()) return {};
   const bool with_extra =
       std::any_of(parameters.begin(), parameters.end(), [&](const ParameterSummary& p) {
@@ -96,6 +135,7 @@ std::string table(std::span<const ParameterSummary> parameters, const std::strin
 /// `-39.71 ± 0.02`: as many decimals as the error has zeros, one more digit shown of it.
 std::string value_and_error(double value, double error) {
   if (!std::isfinite(error) || error < 0) return number_text(value, 2);
+  if (error == 0) return number_text(value, 4);  // exact
   const int decimals = std::clamp(decimals_for(error) - 1, 1, 4);
   return fmt::format("{} ± {}", number_text(value, decimals),
                      fmt::format("{:.{}f}", error, decimals));
@@ -137,6 +177,40 @@ std::string factors_text(const RunRecord& record) {
   if (record.factors.size() > kMaxFactors) {
     out += fmt::format("{:<9}… {} more (see {})\n", "", record.factors.size() - kMaxFactors,
                        record.record_file);
+  }
+  return out;
+}
+
+std::string elimination_lines(const RunRecord& record) {
+  std::string out;
+  for (const std::string& line : record.elimination) out += "eliminated " + line + "\n";
+  return out;
+}
+
+std::string state_tables(const RunRecord& record, const ReportOptions& options) {
+  const std::span<const ParameterSummary> all = record.parameters;
+  const auto max_elements = static_cast<size_t>(std::max(options.max_elements, 0));
+  const std::string& file = record.record_file;
+  const std::string see = file.empty() ? std::string() : fmt::format(" (see {})", file);
+  std::string out;
+  for (size_t begin = 0; begin < all.size();) {
+    const std::string_view variable = variable_of(all[begin].name);
+    size_t end = begin + 1;
+    // Neighbours that are single variables of the same states share a table.
+    const bool is_single = all[begin].name == variable;
+    const auto belongs = [&](size_t k) {
+      if (shows_states(all[k]) != shows_states(all[begin])) return false;
+      const std::string_view other = variable_of(all[k].name);
+      return other == variable ||
+             (is_single && all[k].name == other && all[k].first_state == all[begin].first_state &&
+              all[k].probabilities.size() == all[begin].probabilities.size());
+    };
+    while (end < all.size() && belongs(end)) ++end;
+    if (shows_states(all[begin])) {
+      if (!out.empty()) out += '\n';
+      out += state_table(all.subspan(begin, end - begin), see, max_elements);
+    }
+    begin = end;
   }
   return out;
 }
@@ -206,10 +280,13 @@ std::string files_line(const RunRecord& record) {
 }
 
 std::string fit_report(const RunRecord& record, const ReportOptions& options) {
-  std::string out = compiled_line(record) + fitted_line(record) + factors_text(record);
-  const std::string parameters = parameter_table(record, options);
-  if (!parameters.empty()) out += '\n';
-  out += parameters;
+  std::string out = compiled_line(record) + elimination_lines(record) + fitted_line(record) +
+                    factors_text(record);
+  for (const std::string& part :
+       {parameter_table(record, options), state_tables(record, options)}) {
+    if (!part.empty()) out += '\n';
+    out += part;
+  }
   out += '\n';
   return out + evidence_line(record) + precision_lines(record) + verdict_text(record, options) +
          files_line(record);

@@ -32,6 +32,15 @@ std::string fitted_line(const draws::RunRecord& record);
 /// if none was. Long lists are cut.
 std::string factors_text(const draws::RunRecord& record);
 
+/// `eliminated z: 150 variables of 3 states, enumeration in a plate`, a line for each way in which
+/// discrete parameters were summed out; empty if there are none.
+std::string elimination_lines(const draws::RunRecord& record);
+
+/// The probabilities of the states of discrete parameters with at most 8 of them, a table for each
+/// parameter: `z[1]  0.92  0.07  0.01` below `P(1)  P(2)  P(3)`. Those with more states are rows of
+/// the parameter table. Long ones are abbreviated like there.
+std::string state_tables(const draws::RunRecord& record, const ReportOptions& options = {});
+
 /// The parameters: mean, sd, 5%, 50%, 95%, and khat where it is known. Each row with so many
 /// decimals that its sd shows two digits. Long variables are abbreviated: `... 380 more (see
 /// FILE)`.

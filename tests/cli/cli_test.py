@@ -274,6 +274,70 @@ def regression_data(columns, rows=400):
     return json.dumps({"N": rows, "K": columns, "x": x, "y": y})
 
 
+class Discrete(VinciTest):
+    """Programs with discrete parameters."""
+
+    def test_examples_give_probabilities_and_draws(self):
+        for program in sorted((EXAMPLES / "discrete").glob("*.stan")):
+            with self.subTest(program.name):
+                done = self.expect(0, "fit", program, program.with_suffix(".json"), "--json", "--draws", 400)
+                record = json.loads(done.out)
+                self.assertIn(record["verdict"], ("good", "usable"))
+                self.assertTrue(record["elimination"])
+                names, rows = read_csv(self.folder / f"{program.stem}.csv")
+                states = {k: v for k, v in record["parameters"].items() if "probabilities" in v}
+                self.assertTrue(states)
+                for name, row in states.items():
+                    p, low = row["probabilities"], row["first_state"]
+                    self.assertAlmostEqual(sum(p), 1, delta=1e-9)
+                    at = names.index(re.sub(r"[\[\],]", ".", name).rstrip("."))
+                    drawn = [r[at] for r in rows]
+                    self.assertTrue(all(x == int(x) and low <= x < low + len(p) for x in drawn), name)
+                    for k, expected in enumerate(p):
+                        share = sum(x == low + k for x in drawn) / len(drawn)
+                        # 6 standard errors of 400 draws and of the draws behind p
+                        error = 6 * math.sqrt(max(expected * (1 - expected), 0.002) / 400)
+                        self.assertAlmostEqual(share, expected, delta=error, msg=name)
+
+    def test_report_says_how_states_were_summed_out(self):
+        done = self.expect(0, "fit", EXAMPLES / "discrete/sprinkler.stan", EXAMPLES / "discrete/sprinkler.json")
+        self.assertIn("eliminated cloudy, rain, sprinkler: 3 variables of 2 states", done.out)
+        self.assertRegex(done.out, r"rain\s+0\.292\s+0\.708")
+        self.assertIn(f"log evidence {math.log(0.6471):.4f}", done.out)
+
+    def test_check_names_the_extension(self):
+        done = self.expect(0, "check", EXAMPLES / "discrete/hmm.stan")
+        self.assertRegex(done.err, r"hmm\.stan:14:3: note: `state` is a discrete parameter.* \[language-extension\]")
+
+    def test_eval_of_the_density_and_of_the_joint_one(self):
+        self.write("m.stan", "parameters { real x; int<lower=0, upper=1> z; } model { z ~ bernoulli(0.25); x ~ normal(z, 1); }")
+        self.write("d.json", "{}")
+        values = {}
+        for name, points in {"marginal": [[0.5]], "joint": [[0.5, 0], [0.5, 1]]}.items():
+            self.write("p.json", json.dumps({"points": points}))
+            values[name] = json.loads(self.expect(0, "eval", "m.stan", "d.json", "--points", "p.json").out)["log_density"]
+        normal = -0.125 - 0.5 * math.log(2 * math.pi)
+        self.assertAlmostEqual(values["marginal"][0], normal, delta=1e-14)
+        self.assertAlmostEqual(values["joint"][0], normal + math.log(0.75), delta=1e-14)
+        self.assertAlmostEqual(values["joint"][1], normal + math.log(0.25), delta=1e-14)
+        self.write("p.json", '{"points": [[0.5, 0, 1]]}')
+        self.expect_error(2, "3 numbers; the model has 1 unconstrained parameters and 1 discrete", "eval", "m.stan", "d.json",
+                          "--points", "p.json")
+
+    def test_options_and_limits_say_why(self):
+        hmm = EXAMPLES / "discrete/hmm"
+        for choice, pattern in {"state=cavi": r"`cavi` is not available yet \[not-covered\]",
+                                "z=enumerate": "`z` is no discrete parameter.*state",
+                                "state=guess": "`guess` is no way",
+                                "state": "not of the form NAME=WAY"}.items():
+            with self.subTest(choice):
+                self.expect_error(2, f"(?s){pattern}", "fit", f"{hmm}.stan", f"{hmm}.json", "--discrete", choice)
+        self.write("m.stan", "parameters { array[50] int<lower=0, upper=1> z; real x; } model { sum(z) ~ poisson(exp(x)); }")
+        self.expect_error(2, r"m\.stan:1:\d+: error: .*cannot be summed out exactly: 50 variables .*\[limit\]", "fit", "m.stan")
+        self.write("m.stan", "parameters { int<lower=1> z; }")
+        self.expect_error(2, r"`z` is an int parameter without an upper bound.*\[not-allowed-here\]", "fit", "m.stan")
+
+
 class Persistence(VinciTest):
     """Run records as starts, checkpoints, --resume."""
 
@@ -651,7 +715,7 @@ class Programs(VinciTest):
                                  [(kind, int(line), int(column))])
 
     def test_format_is_a_fixed_point(self):
-        paths = [path for folder in ("tests/programs/good", "tests/programs/legacy", "tests/posteriors/programs", "examples")
+        paths = [path for folder in ("tests/programs/good", "tests/programs/legacy", "tests/posteriors/programs", "tests/posteriors/discrete", "examples", "examples/discrete")
                  for path in sorted((ROOT / folder).glob("*.stan"))]
         copies = self.folder / "copies"
         copies.mkdir()

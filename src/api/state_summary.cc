@@ -1,0 +1,52 @@
+#include "api/state_summary.h"
+
+#include <unordered_map>
+
+namespace vinci::api {
+
+void note_states(const model::Model& model, const infer::FitResult& result,
+                 draws::RunRecord& record) {
+  const auto& variables = model.discrete_variables();
+  if (variables.empty()) return;
+  record.elimination = model.describe_elimination();
+  if (result.dim == 0) {
+    record.reasons = {
+        "All parameters are discrete and were summed out: probabilities and evidence are exact."};
+  }
+  if (result.num_draws == 0) return;
+  const model::StatePosterior& posterior = model.state_posterior();
+  std::vector<double> sum(static_cast<size_t>(posterior.num_states()), 0.0);
+  // Without continuous parameters all draws are the same point.
+  const Index count = result.dim == 0 ? 1 : result.num_draws;
+  constexpr Index kBlock = 64;
+  std::vector<double> points(static_cast<size_t>(result.dim * kBlock));
+  const std::vector<double> weights(kBlock, 1.0 / static_cast<double>(count));
+  for (Index first = 0; first < count; first += kBlock) {
+    const Index used = std::min(kBlock, count - first);
+    for (Index l = 0; l < used; ++l) {
+      for (Index d = 0; d < result.dim; ++d) {
+        points[static_cast<size_t>(d * kBlock + l)] =
+            result.draws[static_cast<size_t>((first + l) * result.dim + d)];
+      }
+    }
+    posterior.add_marginals({points.data(), result.dim, used, kBlock}, weights, sum);
+  }
+  std::unordered_map<std::string, size_t> by_column;  // `z.1.2`
+  for (size_t m = 0; m < variables.size(); ++m) by_column.emplace(variables[m].name, m);
+  size_t row = 0;
+  for (const model::VariableInfo& v : model.variables()) {
+    for (const std::string& column : v.columns) {
+      if (row == record.parameters.size()) return;
+      draws::ParameterSummary& summary = record.parameters[row++];
+      if (v.block != model::VariableInfo::Block::kParameters) continue;
+      const auto found = by_column.find(column);
+      if (found == by_column.end()) continue;
+      const size_t m = found->second;
+      const auto begin = sum.begin() + posterior.first_state(m);
+      summary.first_state = variables[m].low;
+      summary.probabilities.assign(begin, begin + variables[m].num_states());
+    }
+  }
+}
+
+}  // namespace vinci::api

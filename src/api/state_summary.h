@@ -1,0 +1,17 @@
+// Discrete parameters in the run record: how they were summed out, and the probabilities of their
+// states.
+#pragma once
+
+#include "draws/run_record.h"
+#include "infer/fit.h"
+#include "model/model.h"
+
+namespace vinci::api {
+
+/// Sets record.elimination, and in the rows of discrete parameters the probabilities: E[p(z = k |
+/// theta)] over the draws of the result, exact given each of them. `record.parameters` are the
+/// columns of the draws. Nothing where the model has no discrete parameters.
+void note_states(const model::Model& model, const infer::FitResult& result,
+                 draws::RunRecord& record);
+
+}  // namespace vinci::api
