@@ -12,7 +12,7 @@ set_target_properties(vinci_library PROPERTIES OUTPUT_NAME vinci EXPORT_NAME vin
 target_compile_features(vinci_library PUBLIC cxx_std_20)
 target_include_directories(vinci_library PUBLIC
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-target_link_libraries(vinci_library PUBLIC fmt::fmt Threads::Threads)
+target_link_libraries(vinci_library PUBLIC fmt::fmt Threads::Threads ZLIB::ZLIB)
 if(VINCI_SANITIZE)
   target_link_options(vinci_library PUBLIC -fsanitize=${VINCI_SANITIZE})
 endif()

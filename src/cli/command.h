@@ -25,6 +25,9 @@ void add_format(CLI::App& app, int& status);
 void add_summary(CLI::App& app, int& status);
 void add_estimators(CLI::App& app, int& status);
 void add_calibrate(CLI::App& app, int& status);
+void add_compress(CLI::App& app, int& status);
+void add_decompress(CLI::App& app, int& status);
+void add_inspect(CLI::App& app, int& status);
 
 /// Options that every command which reads programs has.
 struct ProgramOptions {

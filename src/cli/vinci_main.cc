@@ -43,6 +43,9 @@ int main(int argc, char** argv) {
   add_compile(app, status);
   add_summary(app, status);
   add_estimators(app, status);
+  add_compress(app, status);
+  add_decompress(app, status);
+  add_inspect(app, status);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return kExitInput;
   try {
     app.parse(argc, argv);

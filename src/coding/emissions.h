@@ -32,7 +32,7 @@ inline constexpr uint32_t kMaxColumnSymbols = 1024;
 inline constexpr uint32_t kMaxCategories = 64;
 inline constexpr int kEmissionPrecision = 20;
 /// Components times symbols of all columns.
-inline constexpr size_t kMaxEmissionCells = size_t{1} << 26;
+inline constexpr size_t kMaxEmissionCells = size_t{1} << 25;
 
 /// The parameters as they are stored: small integers on fixed grids, so that a model has a defined
 /// size and both sides compute the same tables from it. For each column, for each component:

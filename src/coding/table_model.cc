@@ -31,7 +31,9 @@ void visit_codes(ModelCodes& codes, Visit&& visit) {
     for (size_t k = 0; k < codes.emissions.components; ++k) {
       for (size_t i = 0; i < count; ++i) {
         const uint32_t limit = code_limit(column, i);
-        const int kind = count == 1 ? 2 : count == 4 ? 3 + static_cast<int>(i) : 7;
+        const int kind = column.size == 2               ? 2
+                         : column.size > kMaxCategories ? 3 + static_cast<int>(i)
+                                                        : 7;
         visit(kind, limit, codes.emissions.codes[at++]);
       }
     }

@@ -1132,6 +1132,114 @@ generated quantities {
         self.assertEqual([path.name for path in self.folder.iterdir() if "tmp" in path.name], [])
 
 
+class Compress(VinciTest):
+    """compress, decompress and inspect."""
+
+    def table(self, rows=3000):
+        lines = ["kind,size,when"]
+        state = 1
+        for row in range(rows):
+            state = state * 6364136223846793005 % 2**64
+            kind = state >> 62
+            lines.append(f"{kind},{100 * kind + (state >> 40) % 30},{1_700_000_000 + 60 * row + (state >> 50) % 60}")
+        return self.write("t.csv", "\n".join(lines) + "\n")
+
+    def images(self, count=300):
+        pixels, state = bytearray(), 1
+        for image in range(count):
+            for pixel in range(64):
+                state = state * 6364136223846793005 % 2**64
+                pixels.append(255 if (state >> 60) < (14 if (pixel // 8 + image % 3) % 3 == 0 else 1) else 0)
+        return self.write("i.idx", struct.pack(">IIII", 0x803, count, 8, 8) + bytes(pixels))
+
+    def test_report_names_rate_bound_and_overhead(self):
+        images = self.images()
+        done = self.expect(0, "compress", images, "-o", "i.vbb")
+        self.assertRegex(done.out, r"^300 images, 19 200 pixels   0\.\d{4} bits/pixel   -ELBO 0\.\d{4}   overhead \d+\.\d\d %\n")
+        self.assertIn("are the model (mixture:", done.out)
+        self.expect(0, "decompress", "i.vbb", "-o", "back.idx")
+        self.assertEqual((self.folder / "back.idx").read_bytes(), (self.folder / images).read_bytes())
+        done = self.expect(0, "inspect", "i.vbb")
+        self.assertIn("all checksums are right", done.out)
+        self.assertEqual(self.expect(0, "compress", images, "-o", "q.vbb", "-q").out, "")
+
+    def test_tables_come_back_for_every_model_scheme_and_thread(self):
+        table = self.table()
+        for model in ("auto", "independent", "mixture:4", "hmm:2"):
+            for scheme in ("bits-back", "monte-carlo"):
+                with self.subTest(f"{model} {scheme}"):
+                    done = self.expect(0, "compress", table, "-o", "t.vbb", "-m", model, "--scheme", scheme, "--json",
+                                       "--chunk-rows", 500, "--threads", 2, "--steps", 5)
+                    report = json.loads(done.out)
+                    self.assertEqual((report["rows"], report["values"]), (3000, 9000))
+                    self.assertTrue(report["restores_exactly"])
+                    self.assertEqual(report["file_bytes"], (self.folder / "t.vbb").stat().st_size)
+                    # Beyond the rate: 6 chunks of about 40 bytes, header and index.
+                    self.assertLess(report["net_bits"], report["negative_elbo_bits"] * 1.001 + 8 * 600)
+                    self.expect(0, "decompress", "t.vbb", "-o", "back.csv", "--threads", 1,
+                                env={**os.environ, "VINCI_SIMD": "baseline"})
+                    self.assertEqual((self.folder / "back.csv").read_bytes(), (self.folder / table).read_bytes())
+        self.expect(0, "decompress", "t.vbb", "-o", "part.csv", "--rows", "499:502")
+        lines = (self.folder / table).read_text().splitlines()
+        self.assertEqual((self.folder / "part.csv").read_text().splitlines(), [lines[0], *lines[500:503]])
+
+    def test_model_file_is_needed_and_checked(self):
+        table = self.table(500)
+        self.expect(0, "compress", table, "-m", "mixture:2", "--save-model", "m.vbm")
+        self.expect(0, "compress", table, "-m", "mixture:3", "--save-model", "other.vbm")
+        self.expect(0, "compress", table, "-m", "m.vbm", "-o", "t.vbb")
+        self.expect_error(2, r"`t\.vbb` does not hold its model, mixture:2 with fingerprint [0-9a-f]{16}; give it with --model",
+                          "decompress", "t.vbb", "-o", "back.csv")
+        self.expect_error(2, "was written with another model: mixture:2", "decompress", "t.vbb", "-o", "back.csv", "-m",
+                          "other.vbm")
+        self.expect_error(2, "`t.csv` is not a model file", "decompress", "t.vbb", "-o", "back.csv", "-m", "t.csv")
+        self.expect(0, "decompress", "t.vbb", "-o", "back.csv", "-m", "m.vbm")
+        self.assertEqual((self.folder / "back.csv").read_bytes(), (self.folder / table).read_bytes())
+
+    def test_damage_is_named_and_the_rest_salvaged(self):
+        table = self.table(1000)
+        self.expect(0, "compress", table, "-o", "t.vbb", "--chunk-rows", 250, "-m", "mixture:2")
+        chunks = json.loads(self.expect(0, "inspect", "t.vbb", "--json").out)["chunks"]
+        data = bytearray((self.folder / "t.vbb").read_bytes())
+        data[chunks[1]["offset"] + 60] ^= 1
+        self.write("bad.vbb", bytes(data))
+        self.expect_error(2, r"Chunk 1 \(rows 250 to 499\) is damaged", "decompress", "bad.vbb", "-o", "back.csv")
+        done = self.expect(1, "decompress", "bad.vbb", "-o", "back.csv", "--salvage")
+        self.assertIn("Chunk 1 (rows 250 to 499) is damaged", done.err)
+        lines = (self.folder / table).read_text().splitlines()
+        self.assertEqual((self.folder / "back.csv").read_text().splitlines(), lines[:251] + lines[501:])
+        done = self.expect(1, "inspect", "bad.vbb")
+        self.assertIn("the file is damaged", done.out)
+
+    def test_bad_input_is_refused(self):
+        self.table(10)
+        self.write("real.csv", "a\n1\n2.5\n")
+        cases = [
+            ("`real.csv`, line 3: field 1 is `2.5`", ("compress", "real.csv", "-o", "x.vbb")),
+            ("cannot be read: No such file", ("compress", "none.csv", "-o", "x.vbb")),
+            ("--model is `mixture:0`", ("compress", "t.csv", "-o", "x.vbb", "-m", "mixture:0")),
+            ("`none.vbm` cannot be read", ("compress", "t.csv", "-o", "x.vbb", "-m", "none.vbm")),
+            ("Nothing to write", ("compress", "t.csv")),
+            ("`t.csv` is not a .vbb file", ("decompress", "t.csv", "-o", "x.csv")),
+            ("`t.csv` is not a .vbb file", ("inspect", "t.csv")),
+        ]
+        for pattern, arguments in cases:
+            with self.subTest(pattern):
+                done = self.vinci(*arguments)
+                self.assertIn(done.returncode, (1, 2))
+                self.assertRegex(done.err, re.escape(pattern).replace("\\ ", " "))
+                self.assertFalse((self.folder / "x.vbb").exists() or (self.folder / "x.csv").exists())
+
+    def test_killed_in_the_middle_it_leaves_no_file(self):
+        self.table(60000)
+        process = subprocess.Popen([VINCI, "compress", "t.csv", "-o", "t.vbb", "-m", "mixture:64", "--steps", "3"],
+                                   cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.3)
+        process.kill()
+        process.wait()
+        self.assertFalse((self.folder / "t.vbb").exists())
+
+
 def main():
     global VINCI, SHARED
     parser = argparse.ArgumentParser()

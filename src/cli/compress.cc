@@ -1,0 +1,239 @@
+// vinci compress: tables and images of integers to .vbb files, through a latent-variable model.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "cli/coding_files.h"
+#include "cli/command.h"
+#include "draws/atomic_file.h"
+#include "numeric/parallel/thread_pool.h"
+#include "report/progress_bar.h"
+#include "source/suggest.h"
+#include "vinci/error.h"
+
+namespace vinci::cli {
+
+namespace {
+
+struct CompressCommand {
+  std::string input;
+  std::string output;
+  std::string model = "auto";
+  std::string save_model;
+  std::string scheme = "bits-back";
+  std::string binarise = "none";
+  int particles = 4;
+  int steps = 30;
+  uint64_t learn_rows = 20000;
+  uint64_t chunk_rows = 0;
+  uint64_t seed = 1;
+  int threads = 0;
+  bool quiet = false;
+  bool json = false;
+
+  int run();
+  bool learns(coding::LearnOptions& learn) const;
+  void print(const coding::CodingReport& report, const coding::TableLayout& layout,
+             const coding::TableModel& used) const;
+};
+
+[[noreturn]] void usage_error(const std::string& message) {
+  throw Error(Error::Kind::kUsage, message);
+}
+
+/// Whether --model names a model to be learned rather than a file.
+bool CompressCommand::learns(coding::LearnOptions& learn) const {
+  const size_t colon = model.find(':');
+  const std::string kind = model.substr(0, colon);
+  if (kind != "auto" && kind != "independent" && kind != "mixture" && kind != "hmm") return false;
+  if (kind == "hmm") learn.kind = coding::ModelKind::kHmm;
+  if (kind == "independent") learn.components = 1;
+  if (colon == std::string::npos) return true;
+  const std::string count = model.substr(colon + 1);
+  const auto got = std::from_chars(count.data(), count.data() + count.size(), learn.components);
+  if (kind == "auto" || kind == "independent" || got.ec != std::errc() ||
+      got.ptr != count.data() + count.size() || learn.components < 1 ||
+      learn.components > coding::kMaxComponents)
+    usage_error(
+        fmt::format("--model is `{}`; it is auto, independent, mixture:K or hmm:K with K "
+                    "from 1 to {}, or a model file.",
+                    model, coding::kMaxComponents));
+  return true;
+}
+
+int CompressCommand::run() {
+  if (output.empty() && save_model.empty())
+    usage_error("Nothing to write: give --output, --save-model or both.");
+  coding::CompressOptions options;
+  options.coding.scheme = scheme == "bit-swap"      ? coding::Scheme::kBitSwap
+                          : scheme == "monte-carlo" ? coding::Scheme::kMonteCarlo
+                                                    : coding::Scheme::kBitsBack;
+  options.coding.particles = particles;
+  options.binarise = binarise == "threshold" ? coding::Binarise::kThreshold
+                     : binarise == "sample"  ? coding::Binarise::kSample
+                                             : coding::Binarise::kNone;
+  options.seed = seed;
+  options.chunk_rows = chunk_rows;
+  options.threads = threads < 1 ? numeric::hardware_threads() : threads;
+
+  Context context;
+  context.cancel = cancel_on_interrupt();
+  report::ProgressBar bar(stderr);
+  if (!quiet) context.on_progress = [&bar](const Progress& p) { bar.update(p); };
+
+  coding::TableModelPtr used;
+  coding::LearnOptions learn;
+  if (learns(learn)) {
+    learn.max_steps = steps;
+    learn.seed = seed;
+    learn.threads = options.threads;
+    const auto reader = coding::open_table(input);
+    used =
+        coding::make_table_model(coding::learn_from(*reader, options, learn, learn_rows, context));
+  } else {
+    used = load_model(model);
+    options.embed_model = false;
+  }
+  if (!save_model.empty()) {
+    options.embed_model = false;
+    draws::write_file_atomically(save_model, [&](draws::FileWriter& out) {
+      out.write(coding::model_file_bytes(used->codes()));
+    });
+  }
+  if (output.empty()) {
+    bar.erase();
+    if (!quiet && !json)
+      std::cout << fmt::format("{}: {}, fingerprint {:016x}\n", save_model, used->name(),
+                               coding::fingerprint(used->codes()));
+    return kExitDone;
+  }
+  const auto reader = coding::open_table(input);
+  coding::CodingReport report;
+  draws::write_file_atomically(output, [&](draws::FileWriter& out) {
+    report = coding::compress(
+        *reader, *used, options, [&out](std::string_view bytes) { out.write(bytes); }, context);
+  });
+  bar.erase();
+  print(report, reader->layout(), *used);
+  return kExitDone;
+}
+
+void CompressCommand::print(const coding::CodingReport& report, const coding::TableLayout& layout,
+                            const coding::TableModel& used) const {
+  const auto values = static_cast<double>(report.values);
+  const double overhead = report.net_bits() / report.bound_bits - 1;
+  if (json) {
+    nlohmann::ordered_json out;
+    out["file"] = output;
+    out["rows"] = report.rows;
+    out["values"] = report.values;
+    out["chunks"] = report.chunks;
+    out["file_bytes"] = report.file_bytes;
+    out["model"] = used.name();
+    out["model_fingerprint"] = fmt::format("{:016x}", coding::fingerprint(used.codes()));
+    out["model_bytes"] = report.model_bytes;
+    out["clean_bits"] = report.clean_bits;
+    out["escaped_values"] = report.escapes;
+    out["net_bits"] = report.net_bits();
+    out["negative_elbo_bits"] = report.bound_bits;
+    out["restores_exactly"] = report.end.canonical && binarise == "none";
+    std::cout << out.dump(2) << '\n';
+    return;
+  }
+  if (quiet) return;
+  std::cout << extent(layout, report.rows);
+  if (report.values > 0) {
+    const char* unit = value_name(layout);
+    std::cout << fmt::format("   {:.4f} bits/{}   -ELBO {:.4f}", report.net_bits() / values, unit,
+                             report.bound_bits / values);
+    if (report.bound_bits > 0) std::cout << fmt::format("   overhead {:.2f} %", 100 * overhead);
+  }
+  std::cout << '\n';
+  std::cout << fmt::format("{}: {} bytes", output, spaced(report.file_bytes));
+  if (report.values > 0)
+    std::cout << fmt::format(", {:.4f} bits/{} with everything",
+                             8 * static_cast<double>(report.file_bytes) / values,
+                             value_name(layout));
+  std::cout << fmt::format("; {} bytes of it are the model ({}), {} clean bits\n",
+                           spaced(report.model_bytes), used.name(), spaced(report.clean_bits));
+  if (report.escapes > 0)
+    std::cout << fmt::format("{} value{} outside of the model's support {} kept beside it\n",
+                             spaced(report.escapes), report.escapes == 1 ? "" : "s",
+                             report.escapes == 1 ? "is" : "are");
+  if (binarise != "none")
+    std::cout << "the pixels were made 0 and 1 first: these come back, not the grey ones\n";
+  if (!report.end.canonical)
+    std::cout << "the values come back, not their spelling (blanks, signs, leading zeros, empty "
+                 "lines or mixed line ends)\n";
+}
+
+}  // namespace
+
+void add_compress(CLI::App& app, int& status) {
+  auto command = std::make_shared<CompressCommand>();
+  CLI::App* compress = app.add_subcommand(
+      "compress", "compress a table or images of integers, losslessly, at the rate of the ELBO");
+  compress->add_option("input", command->input, "CSV table of integers, idx or npy; also gzipped")
+      ->required()
+      ->type_name("FILE");
+  compress->add_option("-o,--output", command->output, "file to write, such as digits.vbb")
+      ->type_name("FILE");
+  compress
+      ->add_option("-m,--model", command->model,
+                   "learned from the input: auto (a mixture of as many components as pay), "
+                   "independent, mixture:K, hmm:K (rows in order are a chain); or a file that "
+                   "--save-model wrote")
+      ->type_name("MODEL")
+      ->capture_default_str();
+  compress
+      ->add_option("--save-model", command->save_model,
+                   "write the model here and leave it out of the output; decompress then needs it")
+      ->type_name("FILE");
+  compress
+      ->add_option("--scheme", command->scheme,
+                   "how latent variables are coded; built-in models have an exact posterior, so "
+                   "that all have the same rate")
+      ->check(CLI::IsMember({"bits-back", "bit-swap", "monte-carlo"}))
+      ->capture_default_str();
+  compress->add_option("--particles", command->particles, "of --scheme monte-carlo")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  compress
+      ->add_option("--binarise", command->binarise,
+                   "make pixels of 0..255 bits first: threshold (128 and above are 1) or sample (1 "
+                   "with probability pixel/255, from the seed)")
+      ->check(CLI::IsMember({"none", "threshold", "sample"}))
+      ->capture_default_str();
+  compress->add_option("--steps", command->steps, "steps of expectation maximisation, at most")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  compress
+      ->add_option("--learn-rows", command->learn_rows,
+                   "learn from the first rows only; 0: from all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  compress
+      ->add_option("--chunk-rows", command->chunk_rows,
+                   "rows that decode on their own; 0: about four million values")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  compress->add_option("--seed", command->seed, "seed of all random numbers")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  compress
+      ->add_option("--threads", command->threads,
+                   "0: as many as the machine runs; the output does not depend on it")
+      ->capture_default_str();
+  compress->add_flag("-q,--quiet", command->quiet, "print nothing but errors");
+  compress->add_flag("--json", command->json, "print the report as JSON");
+  compress->footer(
+      "The report: net bits a value (what the file takes, less the model and the clean bits that a "
+      "decoder\ngets back), the bound that the rate is to meet, and by how much it misses. A file "
+      "decodes on every\nmachine. docs/compression.md explains models, schemes and the format.");
+  compress->callback([command, &status] { status = command->run(); });
+}
+
+}  // namespace vinci::cli

@@ -1,0 +1,50 @@
+// libFuzzer: any bytes as a .vbb file give a table or an Error, and so do any bytes as a chunk or a
+// model, behind the checksums.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "coding/codec.h"
+#include "vinci/error.h"
+
+namespace {
+
+using namespace vinci::coding;  // NOLINT: a single file
+
+/// Models beyond this take longer to build than a fuzzer waits.
+bool is_small(const ModelCodes& codes) {
+  size_t cells = 0;
+  for (const Column& column : codes.emissions.columns) cells += column.size;
+  return cells * codes.emissions.components <= 100000 && codes.transitions.size() <= 10000;
+}
+
+void decode_any(const ModelCodes& codes, std::string_view bytes) {
+  if (!is_small(codes)) return;
+  const auto model = make_table_model(codes);
+  decode_chunk(*model, bytes, static_cast<uint32_t>(1 + bytes.size() % 50), 0, 1,
+               {static_cast<Scheme>(bytes.size() % 3), 2});
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  if (size < 2) return 0;
+  try {
+    if (data[0] == 'V') {
+      const VbbFile file = read_vbb(bytes, "fuzz");
+      if (!is_small(parse_model(file.header.model))) return 0;
+      DecompressOptions options;
+      options.salvage = true;
+      decompress(
+          file, "fuzz", *model_of(file, "fuzz", nullptr), options, [](std::string_view) {},
+          vinci::Context());
+    } else {
+      // A model of the first bytes, a chunk of the rest.
+      const size_t split = std::min<size_t>(data[1], size - 2);
+      decode_any(parse_model(bytes.substr(2, split)), bytes.substr(2 + split));
+    }
+  } catch (const vinci::Error&) {
+  }
+  return 0;
+}
