@@ -26,8 +26,10 @@ namespace vinci::api {
 namespace {
 
 /// Fresh draws of q by which single quantities are judged; their stream is apart from those of the
-/// fit.
-constexpr Index kQuantityDraws = 2048;
+/// fit. As many as judge the whole, fewer where there are many quantities.
+constexpr Index kMinQuantityDraws = 2048;
+constexpr Index kMaxQuantityDraws = 9984;
+constexpr Index kQuantityNumbers = 640'000;
 constexpr uint32_t kQuantityStream = 0x6b686174;
 
 constexpr Index kSummaryDraws = 4000;
@@ -108,12 +110,16 @@ void judge_quantities(const LogDensity& density, const model::Model* model,
   if (!result.approximation || result.dim == 0) return;
   const Index dim = result.dim;
   constexpr Index kBlock = 64;
-  std::vector<double> draws(static_cast<size_t>(kQuantityDraws * dim));
+  const Index num_quantities = std::max<Index>(dim, std::ssize(record.parameters));
+  const Index num_draws =
+      std::clamp(kQuantityNumbers / num_quantities, kMinQuantityDraws, kMaxQuantityDraws) / kBlock *
+      kBlock;
+  std::vector<double> draws(static_cast<size_t>(num_draws * dim));
   std::vector<double> log_ratio;
   std::vector<double> points(static_cast<size_t>(dim * kBlock));
   std::vector<double> log_q(kBlock);
   std::vector<double> log_p(kBlock);
-  for (Index first = 0; first < kQuantityDraws; first += kBlock) {
+  for (Index first = 0; first < num_draws; first += kBlock) {
     const MutableLaneMatrix block{points.data(), dim, kBlock, kBlock};
     result.approximation->draw({seed, kQuantityStream}, 0, static_cast<uint32_t>(first), block,
                                log_q);
@@ -143,17 +149,24 @@ void judge_quantities(const LogDensity& density, const model::Model* model,
     bounds.sd_error = 0;
   }
   const std::vector<double> values =
-      model != nullptr ? constrain_draws(*model, draws, kQuantityDraws, seed) : draws;
-  const auto columns = values.size() / static_cast<size_t>(kQuantityDraws);
-  std::vector<double> column(static_cast<size_t>(kQuantityDraws));
+      model != nullptr ? constrain_draws(*model, draws, num_draws, seed) : draws;
+  const auto columns = values.size() / static_cast<size_t>(num_draws);
+  std::vector<double> column(static_cast<size_t>(num_draws));
+  const std::vector<int64_t> states =
+      model != nullptr ? state_of_column(*model) : std::vector<int64_t>(columns, -1);
   for (size_t k = 0; k < columns && k < record.parameters.size(); ++k) {
+    if (states[k] >= 0) {
+      // Probabilities are means of bounded quantities: their tail is that of the weights.
+      record.parameters[k].khat = result.khat;
+      continue;
+    }
     for (size_t s = 0; s < column.size(); ++s) column[s] = values[s * columns + k];
     const diagnose::WeightedEstimate e = diagnose::weighted_estimate(psis, column);
     draws::ParameterSummary& row = record.parameters[k];
     row.khat = e.khat;
     if (result.resampled && e.mcse > 0) {
       // The draws summarised stand for `num_judged` weighted ones, not for so many independent.
-      row.mcse = e.mcse * std::sqrt(static_cast<double>(kQuantityDraws) /
+      row.mcse = e.mcse * std::sqrt(static_cast<double>(num_draws) /
                                     static_cast<double>(std::max<Index>(result.num_judged, 1)));
       row.ess = std::min(row.ess, e.sd * e.sd / (row.mcse * row.mcse));
       row.mcse = std::max(row.mcse, row.sd / std::sqrt(row.ess));

@@ -4,6 +4,25 @@
 
 namespace vinci::api {
 
+std::vector<int64_t> state_of_column(const model::Model& model) {
+  const auto& variables = model.discrete_variables();
+  std::unordered_map<std::string, int64_t> by_column;  // `z.1.2`
+  for (size_t m = 0; m < variables.size(); ++m) {
+    by_column.emplace(variables[m].name, static_cast<int64_t>(m));
+  }
+  std::vector<int64_t> states;
+  for (const model::VariableInfo& v : model.variables()) {
+    if (v.block == model::VariableInfo::Block::kGeneratedQuantities) continue;
+    for (const std::string& column : v.columns) {
+      const auto found = by_column.find(column);
+      const bool is_state =
+          v.block == model::VariableInfo::Block::kParameters && found != by_column.end();
+      states.push_back(is_state ? found->second : -1);
+    }
+  }
+  return states;
+}
+
 void note_states(const model::Model& model, const infer::FitResult& result,
                  draws::RunRecord& record) {
   const auto& variables = model.discrete_variables();
@@ -31,21 +50,14 @@ void note_states(const model::Model& model, const infer::FitResult& result,
     }
     posterior.add_marginals({points.data(), result.dim, used, kBlock}, weights, sum);
   }
-  std::unordered_map<std::string, size_t> by_column;  // `z.1.2`
-  for (size_t m = 0; m < variables.size(); ++m) by_column.emplace(variables[m].name, m);
-  size_t row = 0;
-  for (const model::VariableInfo& v : model.variables()) {
-    for (const std::string& column : v.columns) {
-      if (row == record.parameters.size()) return;
-      draws::ParameterSummary& summary = record.parameters[row++];
-      if (v.block != model::VariableInfo::Block::kParameters) continue;
-      const auto found = by_column.find(column);
-      if (found == by_column.end()) continue;
-      const size_t m = found->second;
-      const auto begin = sum.begin() + posterior.first_state(m);
-      summary.first_state = variables[m].low;
-      summary.probabilities.assign(begin, begin + variables[m].num_states());
-    }
+  const std::vector<int64_t> states = state_of_column(model);
+  for (size_t row = 0; row < states.size() && row < record.parameters.size(); ++row) {
+    if (states[row] < 0) continue;
+    const auto m = static_cast<size_t>(states[row]);
+    draws::ParameterSummary& summary = record.parameters[row];
+    const auto begin = sum.begin() + posterior.first_state(m);
+    summary.first_state = variables[m].low;
+    summary.probabilities.assign(begin, begin + variables[m].num_states());
   }
 }
 

@@ -2,11 +2,18 @@
 // states.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "draws/run_record.h"
 #include "infer/fit.h"
 #include "model/model.h"
 
 namespace vinci::api {
+
+/// For each element of parameters and transformed parameters, in the order of the summary, its
+/// place among the discrete variables; -1 for those that are none.
+std::vector<int64_t> state_of_column(const model::Model& model);
 
 /// Sets record.elimination, and in the rows of discrete parameters the probabilities: E[p(z = k |
 /// theta)] over the draws of the result, exact given each of them. `record.parameters` are the

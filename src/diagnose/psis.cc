@@ -81,10 +81,14 @@ double upper_tail_khat(std::span<const double> values) {
   for (const double v : sorted) {
     if (std::isnan(v)) return kNan;
   }
-  std::sort(sorted.begin(), sorted.end());
+  // Only the tail has to be in order.
+  const auto tail = sorted.end() - length;
+  std::nth_element(sorted.begin(), tail - 1, sorted.end());
+  std::sort(tail, sorted.end());
   if (!std::isfinite(sorted.back())) return kInfinity;
   const std::vector<double> excesses = tail_excesses(sorted, length);
-  const double scale = std::max(std::abs(sorted.back()), std::abs(sorted.front()));
+  const double least = *std::min_element(sorted.begin(), tail);
+  const double scale = std::max(std::abs(sorted.back()), std::abs(least));
   if (static_cast<std::ptrdiff_t>(excesses.size()) < kMinTail ||
       excesses.back() <= kConstantSpread * scale) {
     return -kInfinity;
