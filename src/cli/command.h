@@ -28,6 +28,7 @@ void add_calibrate(CLI::App& app, int& status);
 void add_compress(CLI::App& app, int& status);
 void add_decompress(CLI::App& app, int& status);
 void add_inspect(CLI::App& app, int& status);
+void add_denoise(CLI::App& app, int& status);
 
 /// Options that every command which reads programs has.
 struct ProgramOptions {

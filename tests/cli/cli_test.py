@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import unittest
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -235,7 +236,7 @@ class Fit(VinciTest):
 
     def test_help_and_version(self):
         for command in ([], ["fit"], ["eval"], ["check"], ["format"], ["compile"], ["summary"],
-                        ["calibrate"]):
+                        ["calibrate"], ["denoise"]):
             self.assertIn("--help", self.expect(0, *command, "--help").out)
         self.assertRegex(self.expect(0, "--version").out, r"^vinci \d+\.\d+\.\d+\n$")
         text = self.expect(0, "fit", "--help").out
@@ -679,6 +680,243 @@ class Estimators(VinciTest):
         self.expect_error(2, "bound_draws is 1", *run, "--bound-draws", 1)
         self.expect_error(2, "--family", *run, "--family", "wide")
         self.expect_error(2, "has no parameters", "estimators", "none.stan")
+
+
+def png(width, height, rows, bits=8, colour=0, interlace=0, chunks=b""):
+    """A PNG file; `rows` are the bytes of the rows without their filter bytes, or None for no pixels at all."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    out = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlace)) + chunks
+    if rows is not None:
+        size = len(rows) // height
+        raw = b"".join(b"\0" + rows[r * size:(r + 1) * size] for r in range(height))
+        out += chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    return out
+
+
+def read_png(path):
+    """Width, height and bytes of an 8-bit PNG that vinci wrote."""
+    data = path.read_bytes()
+    width, height, bits, colour = struct.unpack(">IIBB", data[16:26])
+    packed, at = b"", 8
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at:at + 8])
+        if kind == b"IDAT":
+            packed += data[at + 8:at + 8 + size]
+        at += 12 + size
+    raw, step = zlib.decompress(packed), 3 if colour == 2 else 1
+    row_bytes, rows, above = width * step, [], bytes(width * step)
+    for r in range(height):
+        kind, row = raw[r * (row_bytes + 1)], bytearray(raw[r * (row_bytes + 1) + 1:(r + 1) * (row_bytes + 1)])
+        for i in range(row_bytes):
+            left, up = row[i - step] if i >= step else 0, above[i]
+            corner = above[i - step] if i >= step else 0
+            paeth = min((abs(left + up - corner - v), k, v) for k, v in enumerate((left, up, corner)))[2]
+            row[i] = (row[i] + (0, left, up, (left + up) // 2, paeth)[kind]) & 255
+        rows.append(bytes(row))
+        above = row
+    assert bits == 8
+    return width, height, b"".join(rows)
+
+
+class Denoise(VinciTest):
+    """vinci denoise: a disc on a ground, noise of both kinds, files that are no images."""
+
+    WIDTH, HEIGHT = 61, 48
+
+    def setUp(self):
+        super().setUp()
+        self.clean = bytes(255 * ((x - 30) ** 2 + (y - 20) ** 2 < 200) for y in range(self.HEIGHT) for x in range(self.WIDTH))
+        self.write("clean.png", png(self.WIDTH, self.HEIGHT, self.clean))
+
+    def noisy(self, noise, *arguments):
+        self.expect(0, "denoise", "clean.png", "--add-noise", noise, "-o", "noisy.png", *arguments)
+
+    def json(self, *arguments, status=0):
+        return json.loads(self.expect(status, "denoise", "noisy.png", "--truth", "clean.png", "--json", *arguments).out)
+
+    def test_every_method_beats_the_noise(self):
+        for noise, range_ in (("gaussian:1", "64:191"), ("flip:0.15", "0:255")):
+            self.noisy(noise, "--range", range_)
+            for method in ("meanfield", "icm", "tree"):
+                for known in (("--noise", noise, "--range", range_), ()):
+                    with self.subTest(noise=noise, method=method, known=known):
+                        record = self.json("--method", method, *known, "-o", "out.png", "--mean", "mean.png")
+                        self.assertTrue(record["converged"])
+                        self.assertEqual(record["verdict"], "good")
+                        self.assertLess(record["error_rate"], 0.35 * record["noisy_error_rate"])
+                        self.assertAlmostEqual(record["noise_value"], float(noise.split(":")[1]), delta=0.12)
+                        width, height, pixels = read_png(self.folder / "out.png")
+                        self.assertEqual((width, height), (self.WIDTH, self.HEIGHT))
+                        wrong = sum(a != b for a, b in zip(pixels, self.clean)) / len(pixels)
+                        self.assertAlmostEqual(wrong, record["error_rate"], places=12)
+                        self.assertAlmostEqual(record["psnr"], -10 * math.log10(wrong), places=6)
+                        mean = read_png(self.folder / "mean.png")[2]
+                        self.assertTrue(all((m > 127) == (p > 127) or m in (127, 128) for m, p in zip(mean, pixels)))
+
+    def test_report_says_what_was_done(self):
+        self.noisy("flip:0.1")
+        done = self.expect(0, "denoise", "noisy.png", "-o", "out.png", "--truth", "clean.png")
+        for pattern in (r"^noisy.png: 61 by 48 pixels, grey; 2 levels, 4 neighbours, coupling 0.7\n", r"flips with probability 0\.\d+, learned",
+                        r"method +mean field, \d+ sweeps in .*, converged", r"ELBO -?\d+\.\d", r"truth +\d+(\.\d+)? % of pixels wrong",
+                        r"verdict: good\n", r"above the critical one, 0.441", r"image: out.png\n$"):
+            self.assertRegex(done.out, pattern)
+        self.assertEqual(self.expect(0, "denoise", "noisy.png", "-o", "out.png", "--quiet").out, "")
+
+    def test_same_seed_same_noise_and_any_threads_same_image(self):
+        images = []
+        for seed, threads in ((1, 1), (1, 2), (2, 1)):
+            self.noisy("gaussian:1", "--seed", seed)
+            self.expect(0, "denoise", "noisy.png", "-o", "out.png", "--threads", threads, "--quiet")
+            images.append(((self.folder / "noisy.png").read_bytes(), (self.folder / "out.png").read_bytes()))
+        self.assertEqual(images[0], images[1])
+        self.assertNotEqual(images[0][0], images[2][0])
+
+    def test_trace_is_a_strip_a_plot_and_a_table(self):
+        self.noisy("flip:0.15")
+        self.expect(0, "denoise", "noisy.png", "-o", "out.png", "--truth", "clean.png", "--trace", "t/deep", "--quiet",
+                    "--noise", "flip:0.15")
+        with open(self.folder / "t/deep/trace.csv") as file:
+            rows = list(csv.DictReader(file))
+        self.assertGreater(len(rows), 5)
+        bounds = [float(row["elbo"]) for row in rows]
+        # Coordinate ascent: the bound never falls.
+        self.assertTrue(all(b >= a - 1e-6 * abs(a) for a, b in zip(bounds, bounds[1:])))
+        self.assertLess(float(rows[-1]["error_percent"]), 0.5 * float(rows[0]["error_percent"]))
+        width, height, _ = read_png(self.folder / "t/deep/iterations.png")
+        self.assertEqual(height, self.HEIGHT)
+        self.assertEqual((width + 4) % (self.WIDTH + 4), 0)
+        svg = (self.folder / "t/deep/bound.svg").read_text()
+        self.assertRegex(svg, r"(?s)^<svg .*ELBO, nats.*error, % of pixels.*</svg>\n$")
+
+    def test_schedules_damping_and_learned_coupling(self):
+        self.noisy("gaussian:1.5", "--range", "80:175")
+        known = ("--noise", "gaussian:1.5", "--range", "80:175", "--coupling", 0.45, "--tolerance", 1e-5)
+        board = self.json(*known)
+        damped = self.json(*known, "--schedule", "simultaneous", "--damping", 0.5)
+        self.assertAlmostEqual(board["elbo"], damped["elbo"], delta=0.1)
+        learned = self.json("--coupling", "learn")
+        self.assertTrue(0.3 < learned["coupling"] < 1.5, learned["coupling"])
+        self.assertLess(learned["error_rate"], 0.2 * learned["noisy_error_rate"])
+        stopped = self.json(*known, "--sweeps", 2, status=3)
+        self.assertEqual(stopped["verdict"], "bad")
+        self.assertRegex(" ".join(stopped["reasons"]), "did not converge.*--sweeps")
+
+    def test_bounds_bracket_the_evidence(self):
+        self.noisy("flip:0.2")
+        known = ("--noise", "flip:0.2", "--coupling", 0.3, "--tolerance", 1e-5)
+        lower = self.json(*known)["elbo"]
+        upper = self.json(*known, "--method", "tree", "--tree-weight", 0.5, "--damping", 0.5)["log_evidence"]
+        estimate = self.json(*known, "--method", "tree")["log_evidence"]
+        self.assertTrue(lower < estimate < upper, (lower, estimate, upper))
+
+    def test_greys_and_colours(self):
+        width, height = 40, 30
+        grey = bytes(85 * (x // 10) for y in range(height) for x in range(width))
+        self.write("grey.png", png(width, height, grey))
+        for noise in ("gaussian:0.25", "flip:0.2"):
+            self.expect(0, "denoise", "grey.png", "--add-noise", noise, "--levels", 4, "-o", "noisy.png")
+            for method in ("meanfield", "icm", "tree"):
+                record = json.loads(self.expect(0, "denoise", "noisy.png", "--levels", 4, "--noise", noise, "--method", method,
+                                                "--truth", "grey.png", "--json", "-o", "out.png").out)
+                self.assertEqual(record["neighbours"], 8)
+                self.assertLess(record["error_rate"], 0.3 * record["noisy_error_rate"], (noise, method))
+        colours = [(200, 30, 30), (30, 200, 30), (30, 30, 220)]
+        rgb = b"".join(bytes(colours[(x // 10 + y // 10) % 3]) for y in range(height) for x in range(width))
+        self.write("rgb.png", png(width, height, rgb, colour=2))
+        self.expect(0, "denoise", "rgb.png", "--add-noise", "gaussian:0.5", "--levels", 3, "-o", "noisy.png")
+        record = json.loads(self.expect(0, "denoise", "noisy.png", "--levels", 3, "--truth", "rgb.png", "--json", "-o", "out.png").out)
+        self.assertEqual(record["channels"], 3)
+        self.assertLess(record["error_rate"], 0.02)
+        # Without --levels a colour image is taken for its brightness.
+        done = self.expect(0, "denoise", "rgb.png", "-o", "out.png")
+        self.assertIn("grey; 2 levels", done.out)
+
+    def test_doubtful_results_say_so(self):
+        self.noisy("flip:0.49")
+        record = self.json("--noise", "flip:0.49", "--coupling", 0.1, status=3)
+        self.assertRegex(" ".join(record["reasons"]), "says little")
+        self.noisy("gaussian:8", "--range", "119:136")
+        record = self.json("--noise", "gaussian:8", "--range", "119:136", "--coupling", 1.2, status=3)
+        self.assertRegex(" ".join(record["reasons"]), "says little.*above the critical one")
+
+    def test_smallest_images(self):
+        for width, height in ((1, 1), (1, 9), (9, 1), (2, 2)):
+            for value in (0, 255):
+                self.write("one.png", png(width, height, bytes([value]) * (width * height)))
+                for arguments in ((), ("--noise", "flip:0.1"), ("--noise", "gaussian:1"), ("--method", "tree"), ("--levels", 3),
+                                  ("--coupling", "learn")):
+                    done = self.vinci("denoise", "one.png", "-o", "out.png", *arguments)
+                    self.assertIn(done.returncode, (0, 3), f"{width}x{height} {value} {arguments}: {done.err}")
+                    self.assertEqual(read_png(self.folder / "out.png")[:2], (width, height))
+                    if arguments and arguments[0] == "--noise":
+                        self.assertEqual(read_png(self.folder / "out.png")[2], bytes([value]) * (width * height))
+
+    def test_files_that_are_no_images(self):
+        self.noisy("flip:0.1")
+        whole = (self.folder / "noisy.png").read_bytes()
+        for content, pattern in ((b"", r"neither PNG, BMP nor.*it is empty \[image-format\]"), (b"\xff\xd8\xff\xe0", "it is a JPEG file"),
+                                 (whole[:-20], r"`bad.png` ends (within|after) its pixels.*\n.*hint: the file was cut off"),
+                                 (whole[:40], "ends before its pixels"), (whole[:60] + b"\0\0\0\0" + whole[64:], "is damaged"),
+                                 (png(30000, 30000, None), r"30000 pixels wide and 30000 high; at most 134 million pixels are read \[image-size\]"),
+                                 (png(0, 4, None), "has no pixels"),
+                                 (png(11000, 12000, None) + b"\0\0\0\0IDAT\x35\xaf\x06\x1e", "they cannot hold so many")):
+            self.write("bad.png", content)
+            # A small file may not take much memory.
+            limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
+            self.expect_error(2, pattern, "denoise", "bad.png", "-o", "out.png", preexec_fn=limit)
+        self.expect_error(2, r"\[file-not-found\]", "denoise", "absent.png", "-o", "out.png")
+        self.expect_error(2, r"\[file-unreadable\]", "denoise", ".", "-o", "out.png")
+        self.write("small.png", png(2, 2, b"abcd"))
+        self.expect_error(2, "`small.png` of --truth is 2 by 2 pixels, and `noisy.png` 61 by 48", "denoise", "noisy.png", "-o",
+                          "out.png", "--truth", "small.png")
+
+    def test_other_forms_of_png_are_read(self):
+        wide = b"".join(struct.pack(">H", 257 * v) for v in self.clean)
+        self.write("wide.png", png(self.WIDTH, self.HEIGHT, wide, bits=16))
+        self.assertIn("16 bits a channel were rounded to 8", self.expect(0, "denoise", "wide.png", "-o", "out.png").out)
+        self.assertEqual(read_png(self.folder / "out.png")[2], self.clean)
+        alpha = b"".join(bytes([0, 255 - v]) for v in self.clean)
+        self.write("alpha.png", png(self.WIDTH, self.HEIGHT, alpha, colour=4))
+        self.assertIn("laid on white", self.expect(0, "denoise", "alpha.png", "-o", "out.png").out)
+        self.assertEqual(read_png(self.folder / "out.png")[2], self.clean)
+
+    def test_options_that_do_not_fit(self):
+        self.noisy("flip:0.1")
+        run = ("denoise", "noisy.png", "-o", "out.png")
+        for arguments, pattern in ((("--noise", "gaussian:nan"), "`--noise gaussian:nan`: expected"), (("--noise", "flip:0.5"), "between 0 and 1/2"),
+                                   (("--noise", "flip:-1"), "between 0 and 1/2"), (("--noise", "gaussian:0"), "is positive"),
+                                   (("--noise", "salt"), "expected `gaussian:SIGMA`"), (("--coupling", "nan"), "expected a number"),
+                                   (("--coupling", "-0.5"), "`coupling` is -0.5; it is between 0"), (("--coupling", "1e9"), "it is between 0"),
+                                   (("--coupling", "learn", "--levels", 4), "can be learned for two levels"), (("--levels", 1), "2 to 256"),
+                                   (("--levels", 300), "2 to 256"), (("--neighbours", 5), "4 or 8"), (("--damping", 1), "less than 1"),
+                                   (("--damping", "nan"), "less than 1"), (("--sweeps", 0), "at least 1"), (("--tolerance", "nan"), "at least 0"),
+                                   (("--tree-weight", 0), "positive and at most 1"), (("--range", "200:100"), "expected LOW:HIGH"),
+                                   (("--range", "7"), "expected LOW:HIGH"), (("--method", "magic"), "magic"), (("--mean", "m.jpg"), "written as PNG"),
+                                   (("--threads", -1), "threads")):
+            with self.subTest(arguments):
+                self.expect_error(2, pattern, *run, *arguments)
+
+    def test_output_that_cannot_be_written(self):
+        self.noisy("flip:0.1")
+        self.expect_error(1, "`absent/out.png` cannot be written: its directory does not exist", "denoise", "noisy.png", "-o",
+                          "absent/out.png", "--quiet")
+        if pathlib.Path("/dev/full").exists():
+            self.expect_error(1, "no space left", "denoise", "noisy.png", "-o", "/dev/full", "--quiet")
+
+    def test_interrupted_run_writes_what_it_has(self):
+        size = 700
+        self.write("large.png", png(size, size, bytes((x * y * 7919) >> 3 & 255 for y in range(size) for x in range(size))))
+        process = subprocess.Popen([VINCI, "denoise", "large.png", "-o", "out.png", "--levels", "16", "--noise", "gaussian:0.3",
+                                    "--sweeps", "1000000", "--tolerance", "0", "--json"], cwd=self.folder, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=SECONDS)
+        self.assertEqual(process.returncode, 3)
+        record = json.loads(out)
+        self.assertTrue(record["interrupted"])
+        self.assertEqual(read_png(self.folder / "out.png")[:2], (size, size))
 
 
 class Programs(VinciTest):
