@@ -43,6 +43,18 @@ VINCI_INLINE float mean_rows(const Neighbours& at, const Couplings& coupling, co
   return max_element(change);
 }
 
+/// The same with step 1, its change not measured: the old value need not be read.
+template <bool kDiagonal>
+VINCI_INLINE float plain_mean_rows(const Neighbours& at, const Couplings& coupling,
+                                   const float* field, float* out, int n) {
+  int j = 0;
+  for (; j + kFloatVecSize <= n; j += kFloatVecSize)
+    store_unaligned(out + j, tanh(local_field<kDiagonal>(at, coupling, field, j)));
+  if (j < n)
+    store_unaligned(out + j, first(tanh(local_field<kDiagonal>(at, coupling, field, j)), n - j));
+  return 0;
+}
+
 template <bool kDiagonal>
 VINCI_INLINE float mode_rows(const Neighbours& at, const Couplings& coupling, const float* field,
                              const float* mean, float* out, int n) {
@@ -107,8 +119,12 @@ VINCI_INLINE float message_rows(const Messages& at, const Couplings& coupling, f
 
 }  // namespace
 
-float ising_mean(Neighbours at, Couplings coupling, const float* field, float step,
+float ising_mean(Neighbours at, Couplings coupling, const float* field, float step, bool measure,
                  const float* mean, float* out, int n) {
+  if (step == 1.0f && !measure) {
+    return coupling.diagonal == 0.0f ? plain_mean_rows<false>(at, coupling, field, out, n)
+                                     : plain_mean_rows<true>(at, coupling, field, out, n);
+  }
   return coupling.diagonal == 0.0f ? mean_rows<false>(at, coupling, field, step, mean, out, n)
                                    : mean_rows<true>(at, coupling, field, step, mean, out, n);
 }

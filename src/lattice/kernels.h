@@ -38,9 +38,10 @@ constexpr int kMaxLevels = 256;
 
 VINCI_SIMD_DECLARE(
     /// out[j] = mean[j] + step (tanh(field[j] + sum of coupling x mean over neighbours) - mean[j]),
-    /// j < n. Returns the largest |out - mean|. out may be mean.
+    /// j < n. Returns the largest |out - mean|, or 0 without `measure`, which makes an undamped
+    /// update (step 1) a quarter faster. out may be mean.
     float ising_mean(Neighbours at, Couplings coupling, const float* field, float step,
-                     const float* mean, float* out, int n);
+                     bool measure, const float* mean, float* out, int n);
     /// out[j] = the sign of what ising_mean takes the tanh of; mean[j] where that is 0. Returns the
     /// number of changes.
     float ising_mode(Neighbours at, Couplings coupling, const float* field, const float* mean,

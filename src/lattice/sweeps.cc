@@ -65,7 +65,7 @@ Messages Sweeper::messages_at(int row, int parity) {
   return at;
 }
 
-float Sweeper::update_half(int row, int parity) {
+float Sweeper::update_half(int row, int parity, bool measure) {
   const int n = field_.field.half_size(parity);
   if (n == 0) return 0;
   const auto step = static_cast<float>(1 - options_.damping);
@@ -90,17 +90,18 @@ float Sweeper::update_half(int row, int parity) {
                                          target, stride, levels, n);
   }
   return mode ? VINCI_SIMD_SELECT(ising_mode)(at, field_.coupling, h, mean, target, n)
-              : VINCI_SIMD_SELECT(ising_mean)(at, field_.coupling, h, step, mean, target, n);
+              : VINCI_SIMD_SELECT(ising_mean)(at, field_.coupling, h, step, measure, mean, target,
+                                              n);
 }
 
 /// The pixels that half sweep `step` changes in a row: a checkerboard, or with diagonal neighbours
 /// every second row, in which even columns go before odd ones.
-float Sweeper::update_row(int row, int step) {
+float Sweeper::update_row(int row, int step, bool measure) {
   const int colour = (row + step) % 2;
-  if (field_.coupling.diagonal == 0) return update_half(row, colour);
+  if (field_.coupling.diagonal == 0) return update_half(row, colour, measure);
   if (colour != 0) return 0;
-  const float even = update_half(row, 0);
-  return std::max(even, update_half(row, 1));
+  const float even = update_half(row, 0, measure);
+  return std::max(even, update_half(row, 1, measure));
 }
 
 float Sweeper::run(int sweeps) {
@@ -110,8 +111,9 @@ float Sweeper::run(int sweeps) {
   if (options_.method != Method::kTree && options_.schedule == Schedule::kSimultaneous) {
     for (int sweep = 0; sweep < sweeps; ++sweep) {
       pool_.parallel_for(height, [&](std::ptrdiff_t row) {
-        const float even = update_half(static_cast<int>(row), 0);
-        change[static_cast<size_t>(row)] = std::max(even, update_half(static_cast<int>(row), 1));
+        const float even = update_half(static_cast<int>(row), 0, true);
+        change[static_cast<size_t>(row)] =
+            std::max(even, update_half(static_cast<int>(row), 1, true));
       });
       std::swap(q_, next_);
     }
@@ -124,10 +126,10 @@ float Sweeper::run(int sweeps) {
     for (int done = 0; done < sweeps;) {
       const int block = std::min(most, sweeps - done);
       done += block;
-      const int last = 2 * block - 2;
+      // The last two half sweeps are the last sweep, whose change is asked for.
+      const int last = done == sweeps ? 2 * block - 2 : 2 * block;
       run_half_steps(height, 2 * block, tile_rows, pool_, [&](int row, int step) {
-        const float moved = update_row(row, step);
-        // The last two half sweeps are the last sweep.
+        const float moved = update_row(row, step, step >= last);
         float& largest = change[static_cast<size_t>(row)];
         if (step == last) largest = moved;
         if (step > last) largest = std::max(largest, moved);

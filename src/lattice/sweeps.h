@@ -33,7 +33,7 @@ struct SweepOptions {
 ///
 /// Tree: belief propagation, in its reweighted form: with b_i = h_i + rho sum_j u_{j->i} the
 /// message is u_{i->j} = atanh(tanh(J/rho) tanh(b_i - u_{j->i})), mu_i = tanh b_i. rho = 1 is exact
-/// on trees (1 x N images) and, on lattices with data, has marginals an order of magnitude nearer
+/// on trees (1 x N images) and, on lattices with data, has marginals several times nearer
 /// to the exact ones than mean field (sweeps_test.cc measures it). rho = 1/2 (1/4 with diagonals)
 /// is the mean of all rows and all columns as trees: it has one fixed point, whose log evidence is
 /// an upper bound; its means are no better than those of mean field. [Wainwright, Jaakkola, Willsky
@@ -63,8 +63,8 @@ class Sweeper {
   static double bytes(const Field& field, const SweepOptions& options);
 
  private:
-  float update_row(int row, int step);
-  float update_half(int row, int parity);
+  float update_row(int row, int step, bool measure);
+  float update_half(int row, int parity, bool measure);
   Messages messages_at(int row, int parity);
   void read_means();
 
