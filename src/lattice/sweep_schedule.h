@@ -46,7 +46,7 @@ void run_half_steps(int height, int half_steps, int tile_rows, numeric::ThreadPo
 
 /// Rows of a tile so that it stays in a second-level cache.
 inline int tile_rows_for(double bytes_per_row) {
-  constexpr double kTileBytes = 256 << 10;
+  constexpr double kTileBytes = 320 << 10;
   return std::clamp(static_cast<int>(kTileBytes / bytes_per_row), 4, 512);
 }
 
