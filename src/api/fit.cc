@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/conjugate_fit.h"
 #include "api/impl.h"
 #include "draws/cmdstan_csv.h"
 #include "report/fit_report.h"
@@ -141,8 +142,19 @@ Fit fit(const LogDensity& density, const FitOptions& options, const Context& con
   const auto* bound = dynamic_cast<const Model*>(&density);
   const model::Model* model = bound != nullptr ? bound->impl()->model.get() : nullptr;
   const source::SourceMap* sources = bound != nullptr ? &bound->impl()->program->sources : nullptr;
+  std::shared_ptr<api::ConjugateFit> conjugate;
+  if (bound != nullptr && api::may_be_conjugate(inner)) {
+    source::DiagnosticSink sink;
+    std::vector<conjugate::Misfit> misfits;
+    conjugate = api::fit_conjugate(*bound->impl()->program->typed, bound->impl()->data, inner, {},
+                                   misfits, sink, context);
+    if (inner.method == infer::Method::kCavi && !conjugate) {
+      api::report_misfits(misfits, sink);
+      api::throw_errors(sink, *sources);
+    }
+  }
   api::Outcome outcome =
-      api::fit(model != nullptr ? *model : density, model, inner, sources, context);
+      api::fit(model != nullptr ? *model : density, model, inner, sources, context, conjugate);
 
   auto draws = std::make_shared<Draws::Impl>();
   draws->draws = std::move(outcome.draws);

@@ -35,6 +35,7 @@ struct Data::Impl {
 struct Model::Impl {
   std::shared_ptr<const Program::Impl> program;
   std::unique_ptr<model::Model> model;
+  data::DataTable data;  // for coordinate ascent, which reads the program once more
   std::vector<Variable> variables;
   std::vector<std::string> constrained_names;
   std::vector<std::string> unconstrained_names;

@@ -45,7 +45,7 @@ Model::Model(const Program& program, const Data& data, const ModelOptions& optio
   source::SourceMap sources;
   copy_files(impl->program->sources, sources);
   source::DiagnosticSink sink;
-  const data::DataTable table = api::read_entries(data, sources, sink);
+  data::DataTable table = api::read_entries(data, sources, sink);
   api::throw_errors(sink, sources);
   model::BuildOptions build;
   build.seed = options.seed;
@@ -59,6 +59,7 @@ Model::Model(const Program& program, const Data& data, const ModelOptions& optio
   if (!impl->model) {
     throw Error(Error::Kind::kInput, "The model could not be made of program and data.");
   }
+  impl->data = std::move(table);
   impl->warnings = api::public_diagnostics(sink, sources);
   for (const model::VariableInfo& v : impl->model->variables()) {
     impl->variables.push_back({v.name, v.dims, public_block(v.block)});

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <ctime>
 
+#include "api/conjugate_fit.h"
 #include "api/persistence.h"
 #include "api/state_summary.h"
 #include "data/csv.h"
@@ -405,7 +406,8 @@ int exit_status(const Outcome& outcome) {
 }
 
 Outcome fit(const LogDensity& density, const model::Model* model, const infer::FitOptions& options,
-            const source::SourceMap* sources, const Context& context) {
+            const source::SourceMap* sources, const Context& context,
+            const std::shared_ptr<ConjugateFit>& conjugate) {
   Outcome outcome;
   draws::RunRecord& record = outcome.record;
   record.started = utc_now();
@@ -415,7 +417,8 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
       model != nullptr ? model->rejections() : std::vector<model::Rejection>();
   infer::FitOptions inner = options;
   inner.draws = num_summary_draws(density, model, options.draws);
-  outcome.result = infer::fit(density, inner, context);
+  ConjugateNotes notes;
+  outcome.result = fit_or_judge(density, model, conjugate, inner, context, notes);
   const std::vector<draws::ParameterSummary> summary =
       summarise_parameters(model, outcome.result, options.seed);
   thin_draws(outcome.result, options.draws);
@@ -457,6 +460,10 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   record.verdict_sentence = verdict_sentence(result.verdict.grade);
   record.reasons = result.verdict.reasons;
   record.advice = result.verdict.suggestions;
+  record.reasons.insert(record.reasons.end(), notes.remarks.begin(), notes.remarks.end());
+  for (conjugate::NamedDistribution& d : notes.distributions)
+    record.factors.push_back({std::move(d.name), std::move(d.family), std::move(d.params)});
+  if (notes.is_kept) record.method = infer::to_string(infer::Method::kCavi);
   note_factors(model, options, record, result);
   record.interrupted = result.cancelled;
   record.evaluations = result.evaluations;

@@ -18,6 +18,8 @@
 
 namespace vinci::api {
 
+struct ConjugateFit;
+
 using TypedProgramPtr = std::shared_ptr<const check::TypedProgram>;
 
 /// Parses and checks a program that is in `sources`; null where there is an error.
@@ -37,9 +39,11 @@ struct Outcome {
 };
 
 /// Fits, constrains the draws, runs generated quantities, summarises. `model` is null for densities
-/// that are no programs: their parameters are x.1, x.2, ….
+/// that are no programs: their parameters are x.1, x.2, …. `conjugate`: the program fitted by
+/// coordinate ascent, where it can be (see api/conjugate_fit.h).
 Outcome fit(const LogDensity& density, const model::Model* model, const infer::FitOptions& options,
-            const source::SourceMap* sources, const Context& context);
+            const source::SourceMap* sources, const Context& context,
+            const std::shared_ptr<ConjugateFit>& conjugate = nullptr);
 
 /// What a verdict allows, in a sentence.
 std::string verdict_sentence(diagnose::Grade grade);

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "api/conjugate_fit.h"
 #include "api/discrete_choice.h"
 #include "api/factor_choice.h"
 #include "api/persistence.h"
@@ -50,6 +51,7 @@ struct FitCommand {
   std::string output;
   std::string record;
   double budget = 60;
+  api::ConjugateOptions cavi;
   bool quiet = false;
   bool json = false;
   bool all_rows = false;
@@ -168,6 +170,16 @@ int FitCommand::run() {
   if (model && has_factors) api::choose_factors(family, *model, fit, run.sink);
   if (model && !points.empty()) api::choose_points(points, *model, fit, run.sink);
   if (model && !discrete.empty()) api::choose_discrete(discrete, *model, run.sink);
+  std::shared_ptr<api::ConjugateFit> conjugate;
+  if (model && !run.sink.has_errors() && api::may_be_conjugate(fit)) {
+    source::DiagnosticSink own;  // what is wrong with program or data, the model has said
+    std::vector<conjugate::Misfit> misfits;
+    conjugate = api::fit_conjugate(*typed, table, fit, cavi, misfits, own, context);
+    if (fit.method == infer::Method::kCavi && !conjugate) {
+      for (const source::Diagnostic& d : own.diagnostics()) run.sink.add(d);
+      api::report_misfits(misfits, run.sink);
+    }
+  }
   const bool failed = !model || run.sink.has_errors();
   run.report(program);
   if (failed) return kExitInput;
@@ -202,7 +214,7 @@ int FitCommand::run() {
     context.on_progress = [&bar](const Progress& p) { bar.update(p); };
     context.on_log = [&bar](std::string_view line) { bar.log(line); };
   }
-  api::Outcome outcome = api::fit(*model, model.get(), fit, &run.sources, context);
+  api::Outcome outcome = api::fit(*model, model.get(), fit, &run.sources, context, conjugate);
   bar.erase();
 
   draws::RunRecord& result = outcome.record;
@@ -266,10 +278,11 @@ void add_fit(CLI::App& app, int& status) {
   command->app = fit;
   add_program_options(*fit, command->program);
   add_data_options(*fit, command->data);
-  fit->add_option("--method", command->method,
-                  "auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, dadvi, raabbvi, "
-                  "advi, laplace, "
-                  "semi-implicit, kernel-semi-implicit")
+  fit->add_option(
+         "--method", command->method,
+         "auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, dadvi, raabbvi, "
+         "advi, laplace, "
+         "semi-implicit, kernel-semi-implicit, cavi (coordinate ascent, of conjugate programs)")
       ->capture_default_str();
   fit->add_option("--family", command->family,
                   "auto, mean-field, full-rank, sparse, sinh-arcsinh, flow, spline, or factors of "
@@ -296,6 +309,20 @@ void add_fit(CLI::App& app, int& status) {
       ->capture_default_str();
   fit->add_option("--evaluations", command->fit.budget_evaluations,
                   "density evaluations after which the best so far is returned")
+      ->capture_default_str();
+  fit->add_option("--restarts", command->cavi.restarts,
+                  "starts of coordinate ascent, of which the best is kept; 0: 1, or 4 where there "
+                  "are discrete parameters or products")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  fit->add_option("--damping", command->cavi.damping,
+                  "share of its old natural parameters that a coordinate step keeps")
+      ->check(CLI::Range(0.0, 0.999))
+      ->capture_default_str();
+  fit->add_option("--minibatch", command->cavi.minibatch,
+                  "share of the rows of a plate in a step of stochastic coordinate ascent; 0: all, "
+                  "in full sweeps")
+      ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   CLI::Option* init =
       fit->add_option("--init", command->init,

@@ -80,7 +80,9 @@ class Compiler final : public lower::FactorSink {
   void parameter(const std::string& name, const BoundType& type, const Value& value,
                  source::Span span) override {
     const auto index = static_cast<int32_t>(s_.parameters.size());
-    s_.parameters.push_back({name, type, value, span});
+    std::vector<int32_t> all;
+    for (const Scalar& s : value.elements) all.push_back(forms_.leaf(s));
+    s_.parameters.push_back({name, type, std::move(all), span});
     const auto names = element_names(name, type.all_dims());
     Leaf::Kind kind = Leaf::Kind::kOther;
     const auto constant = [](const Value& v, double& x) {
@@ -92,8 +94,11 @@ class Compiler final : public lower::FactorSink {
     const bool is_int = type.base == syntax::BaseType::kInt;
     switch (type.constraint) {
       case ConstraintKind::kNone:
-      case ConstraintKind::kOffsetMultiplier:
         kind = is_int ? Leaf::Kind::kOther : Leaf::Kind::kReal;
+        break;
+      case ConstraintKind::kOffsetMultiplier:
+        // The scale is the constrained one; but to be mapped back it has to be known.
+        if (type.low.is_constant() && type.high.is_constant()) kind = Leaf::Kind::kReal;
         break;
       case ConstraintKind::kLower:
         if (!is_int && constant(type.low, low) && low == 0) kind = Leaf::Kind::kPositive;
@@ -211,8 +216,15 @@ class Compiler final : public lower::FactorSink {
     return std::move(result_);
   }
 
+  /// Thrown by the first misfit, where that is enough.
+  struct Stopped {};
+
  private:
   void misfit(source::Span span, std::string message) {
+    if (options_.stop_at_first) {
+      misfits_.push_back({span, std::move(message)});
+      throw Stopped();
+    }
     for (const Misfit& m : misfits_) {
       if (m.span == span && m.message == message) return;
     }
@@ -1343,8 +1355,12 @@ std::unique_ptr<Conjugate> compile(const check::TypedProgram& typed, const data:
   trace_options.context = options.context;
   lower::FactorTrace trace(typed, trace_options);
   Compiler compiler(trace.graph(), options, misfits);
-  if (!trace.run(data, options.seed, compiler, diagnostics)) return nullptr;
-  return compiler.finish();
+  try {
+    if (!trace.run(data, options.seed, compiler, diagnostics)) return nullptr;
+    return compiler.finish();
+  } catch (const Compiler::Stopped&) {
+    return nullptr;
+  }
 }
 
 }  // namespace vinci::conjugate

@@ -17,6 +17,7 @@ struct CompileOptions {
   /// Whether a normal block and the precision that scales all of it are one variable (and a normal
   /// vector with its Wishart matrix): a better bound than their product.
   bool joint_scales = true;
+  bool stop_at_first = false;  // where it is enough to know that the program does not fit
   const Context* context = nullptr;
   /// Points about which linear leaves are expanded, by leaf; empty: zero.
   std::vector<double> shifts;

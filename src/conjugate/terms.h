@@ -70,7 +70,7 @@ struct Leaf {
 struct Parameter {
   std::string name;
   lower::BoundType type;
-  lower::Value value;
+  std::vector<int32_t> leaves;  // of its elements, row-major; a symmetric matrix repeats some
   source::Span span;
 };
 

@@ -15,6 +15,7 @@
 #include "infer/random_streams.h"
 #include "infer/rungs.h"
 #include "infer/tail_probe.h"
+#include "vinci/error.h"
 #include "numeric/random/random_stream.h"
 
 namespace vinci::infer {
@@ -204,6 +205,10 @@ class Fit {
 
 FitResult fit(const LogDensity& density, const FitOptions& options, const Context& context) {
   options.validate(density.dim());
+  if (options.method == Method::kCavi) {
+    throw Error(Error::Kind::kUsage,
+                "method is cavi; coordinate ascent needs a program, not a density");
+  }
   return Fit(density, options, context).run();
 }
 

@@ -30,11 +30,12 @@ enum class Method {
   kLaplace,
   kSemiImplicit,
   kKernelSemiImplicit,
+  kCavi,  // coordinate ascent: of programs only (api/conjugate_fit.h)
 };
 enum class FamilyChoice { kAuto, kMeanField, kFullRank, kSparse, kSinhArcsinh, kFlow, kSpline };
 
 /// The words of the command line: auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field,
-/// dadvi, raabbvi, advi, laplace, semi-implicit, kernel-semi-implicit; auto, mean-field, full-rank,
+/// dadvi, raabbvi, advi, laplace, semi-implicit, kernel-semi-implicit, cavi; auto, mean-field, full-rank,
 /// sparse, sinh-arcsinh, flow (also: real-nvp), spline. The parsers throw vinci::Error (kUsage)
 /// that lists the words.
 std::string_view to_string(Method method);

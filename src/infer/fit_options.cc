@@ -17,7 +17,7 @@ struct MethodWord {
   Method method;
   std::string_view word;
 };
-constexpr std::array<MethodWord, 13> kMethods = {
+constexpr std::array<MethodWord, 14> kMethods = {
     {{Method::kAuto, "auto"},
      {Method::kPathfinder, "pathfinder"},
      {Method::kBatchAndMatch, "bam"},
@@ -30,7 +30,8 @@ constexpr std::array<MethodWord, 13> kMethods = {
      {Method::kAdvi, "advi"},
      {Method::kLaplace, "laplace"},
      {Method::kSemiImplicit, "semi-implicit"},
-     {Method::kKernelSemiImplicit, "kernel-semi-implicit"}}};
+     {Method::kKernelSemiImplicit, "kernel-semi-implicit"},
+     {Method::kCavi, "cavi"}}};
 struct FamilyWord {
   FamilyChoice family;
   std::string_view word;

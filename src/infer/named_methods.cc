@@ -255,6 +255,8 @@ Candidate approximate(FitRun& run) {
       return semi_implicit(run, false);
     case Method::kKernelSemiImplicit:
       return semi_implicit(run, true);
+    case Method::kCavi:
+      break;  // not of a density: refused before
   }
   return {};
 }

@@ -1,0 +1,78 @@
+// Fits by coordinate ascent: the programs that conjugate/ can read, judged like all other fits.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "conjugate/compile.h"
+#include "infer/fit.h"
+#include "model/model.h"
+#include "source/diagnostic.h"
+
+namespace vinci::api {
+
+struct ConjugateOptions {
+  int64_t restarts = 0;  // 0: one, or four where there are discrete parameters or products
+  double minibatch = 0;  // share of a plate in a step; 0: full sweeps
+  double damping = 0;
+};
+
+/// A program that fits, fitted.
+struct ConjugateFit {
+  std::shared_ptr<conjugate::Conjugate> model;
+  conjugate::AscentResult ascent;
+  int64_t restarts = 1;
+  double compile_seconds = 0, ascent_seconds = 0;
+  std::vector<double> bounds;  // of each start, best first
+};
+
+/// Compiles and ascends from several starts. Null where the program does not fit (`misfits` says
+/// why) or the posterior is improper (also in `misfits`); `sink` gets what is wrong with the data.
+std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
+                                            const data::DataTable& data,
+                                            const infer::FitOptions& options,
+                                            const ConjugateOptions& conjugate_options,
+                                            std::vector<conjugate::Misfit>& misfits,
+                                            source::DiagnosticSink& sink, const Context& context);
+
+/// q over the unconstrained coordinates of `model`, which outlives it.
+infer::FamilyPtr conjugate_family(std::shared_ptr<const ConjugateFit> fit,
+                                  const model::Model& model);
+
+/// Draws, k-hat, verdict; the record's distributions.
+infer::FitResult judge_conjugate(const std::shared_ptr<ConjugateFit>& fit,
+                                 const model::Model& model, const infer::FitOptions& options,
+                                 const Context& context);
+
+/// What the user should know: augmentations, unused components, restarts that disagree, label
+/// switching.
+std::vector<std::string> conjugate_remarks(const ConjugateFit& fit);
+
+/// The distributions of q by name, at most `limit` of them.
+std::vector<conjugate::NamedDistribution> conjugate_distributions(const ConjugateFit& fit,
+                                                                  size_t limit);
+
+/// What coordinate ascent leaves in the record.
+struct ConjugateNotes {
+  bool is_kept = false;  // the result is q of coordinate ascent
+  std::vector<std::string> remarks;
+  std::vector<conjugate::NamedDistribution> distributions;
+};
+
+/// Whether the options leave the choice to coordinate ascent: its own method, or the automatic one
+/// without a family, start or points.
+bool may_be_conjugate(const infer::FitOptions& options);
+
+/// infer::fit, or, where the program is conjugate, coordinate ascent and its verdict; under the
+/// automatic method the ladder gets its turn where that verdict is not good, and the better result
+/// is kept.
+infer::FitResult fit_or_judge(const LogDensity& density, const model::Model* model,
+                              const std::shared_ptr<ConjugateFit>& conjugate,
+                              const infer::FitOptions& options, const Context& context,
+                              ConjugateNotes& notes);
+
+/// Of each misfit an error at its place.
+void report_misfits(const std::vector<conjugate::Misfit>& misfits, source::DiagnosticSink& sink);
+
+}  // namespace vinci::api

@@ -1,0 +1,99 @@
+#include "infer/fit_given.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "diagnose/psis.h"
+#include "infer/judgement.h"
+#include "infer/objective.h"
+#include "infer/parallel_log_density.h"
+#include "infer/random_streams.h"
+#include "infer/tail_probe.h"
+#include "numeric/random/random_stream.h"
+
+namespace vinci::infer {
+
+namespace {
+/// Numbers that the judged draws may take.
+constexpr Index kMaxJudgedNumbers = 64'000'000;
+}  // namespace
+
+FitResult fit_given(const LogDensity& density, const GivenFit& given, const FitOptions& options,
+                    const Context& context) {
+  options.validate(density.dim());
+  numeric::ThreadPool pool(options.threads);
+  const ParallelLogDensity parallel(density, pool);
+  Objective objective(parallel, context, {options.budget_evaluations, options.budget_seconds});
+  FitResult result;
+  const Index dim = result.dim = density.dim();
+  result.stages = given.stages;
+  result.factors = given.factors;
+  result.approximation = given.q;
+  result.family = given.q->describe();
+  result.converged = given.converged;
+  Index count =
+      options.judge_draws > 0 ? options.judge_draws : std::max<Index>(10'000, options.draws);
+  count = std::clamp(kMaxJudgedNumbers / std::max<Index>(dim, 1), std::min(options.draws, count),
+                     count);
+  Judgement j =
+      judge_family(objective, *given.q, count, options.draws, {options.seed, stream::kJudge});
+  result.stages.push_back(
+      {"judge", objective.evaluations(), objective.elapsed_seconds(), j.elbo.value});
+  TailProbe tails;
+  if (dim <= options.max_full_rank_dim && !j.psis.weights.empty()) {
+    const int64_t before = objective.evaluations();
+    const double since = objective.elapsed_seconds();
+    tails = probe_tails(objective, j.points);
+    result.stages.push_back(
+        {"tails", objective.evaluations() - before, objective.elapsed_seconds() - since});
+  }
+  result.khat = j.psis.khat;
+  result.khat_threshold = j.psis.threshold;
+  result.ess = j.psis.ess;
+  result.num_judged = j.count;
+  result.elbo = j.elbo;
+  result.log_evidence = {j.psis.log_mean_ratio, j.psis.log_mean_ratio_error};
+  if (!j.psis.weights.empty()) {
+    result.resampled = options.resample && !j.psis.constant && j.khat() < 1 && j.psis.ess > 50;
+    std::vector<Index> chosen;
+    if (result.resampled) {
+      numeric::RandomStream random(options.seed, stream::kResample);
+      chosen = diagnose::systematic_resample(j.psis.weights, options.draws, random.uniform());
+    } else {
+      for (Index s = 0; s < std::min(options.draws, j.count); ++s) chosen.push_back(s);
+    }
+    result.num_draws = static_cast<Index>(chosen.size());
+    for (const Index s : chosen) {
+      const auto first = j.points.begin() + s * dim;
+      result.draws.insert(result.draws.end(), first, first + dim);
+      result.log_density.push_back(j.log_density[static_cast<size_t>(s)]);
+      result.log_q.push_back(j.log_q[static_cast<size_t>(s)]);
+    }
+  }
+  result.gap = std::numeric_limits<double>::quiet_NaN();
+  result.cancelled = given.cancelled || context.cancelled();
+  result.budget_spent = objective.budget_spent();
+  result.evaluations = objective.evaluations();
+  result.nonfinite_evaluations = objective.nonfinite();
+  result.seconds = objective.elapsed_seconds();
+  for (const Stage& s : given.stages) result.seconds += s.seconds;
+  diagnose::Evidence e;
+  e.dim = dim;
+  e.num_judged = result.num_judged;
+  e.num_nonfinite = j.psis.num_nonfinite;
+  e.khat = result.khat;
+  e.khat_threshold = result.khat_threshold;
+  e.ess = result.ess;
+  e.elbo = result.elbo;
+  e.reweighted = result.resampled;
+  e.stopped_early = !given.converged;
+  e.cancelled = result.cancelled;
+  e.budget_spent = result.budget_spent;
+  e.improper = tails.improper;
+  e.improper_coordinate = tails.coordinate;
+  e.other_modes = given.other_modes;
+  result.verdict = diagnose::judge(e);
+  return result;
+}
+
+}  // namespace vinci::infer
