@@ -4,9 +4,16 @@
 #include <cmath>
 
 #include "conjugate/variable.h"
+#include "numeric/special/row_functions.h"
 #include "numeric/special/special.h"
 
 namespace vinci::conjugate {
+
+using namespace numeric;  // NOLINT: the dispatch macro names its namespaces from there
+
+namespace {
+constexpr int64_t kVectorSize = 64;  // from here on the vector functions pay
+}
 
 Dirichlet::Dirichlet(std::vector<int32_t> leaves, bool is_probability)
     : is_probability_(is_probability), alpha_(is_probability ? 2 : leaves.size(), 1.0) {
@@ -20,10 +27,23 @@ bool Dirichlet::update(std::span<const double> eta, std::span<double> mean) {
     total += e + 1;
   }
   const double psi = numeric::digamma(total);
-  for (size_t k = 0; k < alpha_.size(); ++k) {
-    alpha_[k] = eta[k] + 1;
-    mean[k] = numeric::digamma(alpha_[k]) - psi;
-    a += numeric::lgamma(alpha_[k]);
+  const auto count = static_cast<int64_t>(alpha_.size());
+  for (size_t k = 0; k < alpha_.size(); ++k) alpha_[k] = eta[k] + 1;
+  if (count >= kVectorSize) {
+    std::vector<double> log_gamma(alpha_.size());
+    VINCI_SIMD_SELECT(row_function)
+    (RowFunction::digamma, alpha_.data(), nullptr, mean.data(), count);
+    VINCI_SIMD_SELECT(row_function)
+    (RowFunction::lgamma, alpha_.data(), nullptr, log_gamma.data(), count);
+    for (size_t k = 0; k < alpha_.size(); ++k) {
+      mean[k] -= psi;
+      a += log_gamma[k];
+    }
+  } else {
+    for (size_t k = 0; k < alpha_.size(); ++k) {
+      mean[k] = numeric::digamma(alpha_[k]) - psi;
+      a += numeric::lgamma(alpha_[k]);
+    }
   }
   log_partition_ = a - numeric::lgamma(total);
   return true;

@@ -10,7 +10,7 @@
 
 namespace vinci::conjugate {
 
-using namespace numeric;  // for VINCI_SIMD_SELECT, which names the targets
+using namespace numeric;  // NOLINT: the dispatch macro names its namespaces from there
 
 namespace {
 
