@@ -26,6 +26,7 @@ struct Built {
   Built(const std::string& text, const std::string& json,
         infer::Method method = infer::Method::kCavi) {
     typed = compile(sources.add("test.stan", text), {}, sources, sink);
+    EXPECT_TRUE(typed) << source::render_text(sink, sources);
     table = data::read_json(sources.add("test.json", json), sources, sink);
     model = model::Model::build(typed, table, {}, sink);
     EXPECT_FALSE(sink.has_errors()) << source::render_text(sink, sources);
@@ -77,7 +78,7 @@ TEST(ConjugateFit, BoundAgreesWithMonteCarlo) {
     parameters { vector[2] w; real<lower=0> alpha; real<lower=0> sigma; real<lower=0, upper=1> p;
       simplex[3] theta; array[2] real<lower=0> rate; cov_matrix[2] S; vector[2] m; real a; real c; }
     model { alpha ~ gamma(2, 1); w ~ normal(0, inv_sqrt(alpha)); y ~ normal(X * w, sigma);
-      p ~ beta(2, 3); n ~ binomial(9, p); theta ~ dirichlet([1, 2, 3]'); [3, 1, 2] ~ multinomial(theta);
+      p ~ beta(2, 3); n ~ binomial(9, p); theta ~ dirichlet([1, 2, 3]'); {3, 1, 2} ~ multinomial(theta);
       rate ~ gamma(2, 1); n ~ poisson(rate[1] * rate[2]);
       S ~ inv_wishart(5, [[1, 0.2], [0.2, 2]]); m ~ normal(0, 3); v ~ multi_normal(m, S);
       a ~ normal(1, 1); c ~ normal(1, 1); 2.5 ~ normal(a * c, 0.5); })",

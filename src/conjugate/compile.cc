@@ -80,9 +80,6 @@ class Compiler final : public lower::FactorSink {
   void parameter(const std::string& name, const BoundType& type, const Value& value,
                  source::Span span) override {
     const auto index = static_cast<int32_t>(s_.parameters.size());
-    std::vector<int32_t> all;
-    for (const Scalar& s : value.elements) all.push_back(forms_.leaf(s));
-    s_.parameters.push_back({name, type, std::move(all), span});
     const auto names = element_names(name, type.all_dims());
     Leaf::Kind kind = Leaf::Kind::kOther;
     const auto constant = [](const Value& v, double& x) {
@@ -119,6 +116,14 @@ class Compiler final : public lower::FactorSink {
     }
     const int64_t size = std::max<int64_t>(type.container_size(), 1);
     const int64_t side = kind == Leaf::Kind::kMatrix ? type.dims[0] : 0;
+    for (size_t k = 0; is_int && k < value.elements.size(); ++k) {
+      const graph::Node& node = forms_.graph().node(value.elements[k].index());
+      forms_.add_discrete(static_cast<int32_t>(node.first_operand),
+                          static_cast<int32_t>(s_.leaves.size() + k), static_cast<int64_t>(low));
+    }
+    std::vector<int32_t> all;
+    for (const Scalar& s : value.elements) all.push_back(forms_.leaf(s));
+    s_.parameters.push_back({name, type, std::move(all), span});
     for (size_t k = 0; k < value.elements.size(); ++k) {
       const int32_t leaf = forms_.leaf(value.elements[k]);
       if (leaf < static_cast<int32_t>(s_.leaves.size())) continue;  // the upper triangle
@@ -154,10 +159,21 @@ class Compiler final : public lower::FactorSink {
     bool ok = false;
     int32_t gate = -1;
     bool is_gated = false;
+    has_picks_ = false;
     values_.resize(args.size());
     for (size_t k = 0; k < args.size(); ++k) {
       if (args[k].table == nullptr) {
         values_[k] = args[k].value;
+        int32_t z = -1;
+        for (const Scalar& s : values_[k].elements) {
+          const int32_t c = forms_.choice(s);
+          if (c != -1) z = z == -1 || z == c ? c : -2;
+        }
+        if (z == -1) continue;
+        if (z == -2 || (gate >= 0 && gate != z))
+          why = "it depends on two discrete parameters at once";
+        has_picks_ = is_gated = true;
+        gate = z;
         continue;
       }
       is_gated = true;
@@ -172,7 +188,8 @@ class Compiler final : public lower::FactorSink {
       gate = z;
     }
     if (why.empty()) {
-      ok = is_gated ? gated(density, args, gate, span, why) : plain(density, why);
+      ok = is_gated ? gated(density, args, gate, why) : plain(density, why);
+      if (has_picks_) forms_.set_state(-1, 0);
     }
     if (!ok) misfit(span, fmt::format("`{}`: {}", density, why));
   }
@@ -273,7 +290,8 @@ class Compiler final : public lower::FactorSink {
   }
 
   /// values_ at state k.
-  void set_state(std::span<const FactorArgument> args, int64_t k) {
+  void set_state(std::span<const FactorArgument> args, int32_t z, int64_t k) {
+    if (has_picks_) forms_.set_state(z, k + s_.leaves[static_cast<size_t>(z)].low);
     for (size_t a = 0; a < args.size(); ++a) {
       if (args[a].table == nullptr) continue;
       auto& elements = tables_[args[a].table_id];
@@ -286,10 +304,11 @@ class Compiler final : public lower::FactorSink {
   }
 
   bool gated(std::string_view density, std::span<const FactorArgument> args, int32_t z,
-             source::Span span, std::string& why) {
+             std::string& why) {
     State& state = states_[static_cast<size_t>(z)];
-    const int64_t num_states = s_.leaves[static_cast<size_t>(z)].high;
-    if (args[0].table != nullptr) {
+    const int64_t num_states =
+        s_.leaves[static_cast<size_t>(z)].high - s_.leaves[static_cast<size_t>(z)].low + 1;
+    if (args[0].table != nullptr || forms_choose(values_[0])) {
       why = "its outcome is chosen by a discrete parameter";
       return false;
     }
@@ -310,7 +329,7 @@ class Compiler final : public lower::FactorSink {
           f.num_categories = size;
           for (int64_t k = 0; k < num_states; ++k) {
             f.states.emplace_back();
-            set_state(args, k);
+            set_state(args, z, k);
             for (const Scalar& s : values_[1].elements) {
               Term t;
               t.c = 1;
@@ -348,12 +367,12 @@ class Compiler final : public lower::FactorSink {
     if (is_data) {
       std::vector<Term> terms;
       double constant = 0;
-      set_state(args, 0);
+      set_state(args, z, 0);
       if (!densities_.capture(density, values_, terms, constant, why)) return false;
       if (terms.empty()) {
         state.offsets.resize(static_cast<size_t>(num_states), 0.0);
         for (int64_t k = 0; k < num_states; ++k) {
-          set_state(args, k);
+          set_state(args, z, k);
           if (!densities_.capture(density, values_, terms, constant, why)) return false;
           if (!terms.empty()) {
             why = "of its states some are data and some parameters";
@@ -365,16 +384,27 @@ class Compiler final : public lower::FactorSink {
       }
       std::vector<int64_t> key{2, num_states};
       for (const FactorArgument& a : args) key.push_back(a.table_id);
-      for (const Term& t : terms) {
-        for (Atom a : t.used()) key.push_back(static_cast<int64_t>(a));
-        key.push_back(-1);
+      const auto add_atoms = [&](const std::vector<Term>& of) {
+        for (const Term& t : of) {
+          for (Atom a : t.used()) key.push_back(static_cast<int64_t>(a));
+          key.push_back(-1);
+        }
+      };
+      add_atoms(terms);
+      // Tables have ids; what else is chosen from, only its elements tell.
+      for (int64_t k = 1; has_picks_ && k < num_states; ++k) {
+        std::vector<Term> other;
+        double c = 0;
+        set_state(args, z, k);
+        if (!densities_.capture(density, values_, other, c, why)) return false;
+        add_atoms(other);
       }
       const int32_t form = form_of(key, [&](RowForm& f) {
         f.num_columns = terms.size();
         for (int64_t k = 0; k < num_states; ++k) {
           std::vector<Term> other;
           double c = 0;
-          set_state(args, k);
+          set_state(args, z, k);
           if (!densities_.capture(density, values_, other, c, why)) return false;
           if (other.size() != terms.size() || c != constant) return false;
           // The same coefficients, in the order of the first state's atoms by kind and place.
@@ -396,14 +426,18 @@ class Compiler final : public lower::FactorSink {
     // By itself: each state's terms, gated.
     state.is_odd = true;
     for (int64_t k = 0; k < num_states; ++k) {
-      set_state(args, k);
+      set_state(args, z, k);
       densities_.set_gate({make_atom(AtomKind::kState, z, k)});
       const bool ok = densities_.add(density, values_, why);
       densities_.set_gate({});
       if (!ok) return false;
     }
-    (void)span;
     return true;
+  }
+
+  bool forms_choose(const Value& value) {
+    return std::any_of(value.elements.begin(), value.elements.end(),
+                       [&](const Scalar& s) { return forms_.choice(s) != -1; });
   }
 
   bool simplexes(const FactorArgument& arg, int64_t num_states) {
@@ -452,7 +486,7 @@ class Compiler final : public lower::FactorSink {
             return t;
           };
           for (int64_t k = 0; k < num_states; ++k) {
-            set_state(args, k);
+            set_state(args, z, k);
             double c = 1;
             const int32_t matrix = densities_.matrix_of(values_[2], c);
             if (matrix < 0 || c != 1) return false;
@@ -547,6 +581,7 @@ class Compiler final : public lower::FactorSink {
   Forms forms_;
   Densities densities_;
   std::vector<Value> values_;
+  bool has_picks_ = false;  // some of them choose by a discrete parameter inside of an expression
   std::map<int32_t, std::vector<Value>> tables_;
   std::map<int32_t, const Value*> table_values_;
   std::map<int32_t, bool> is_simplexes_;

@@ -62,13 +62,67 @@ Form combine(double scale_a, const Form& a, double scale_b, const Form& b) {
   return out;
 }
 
+void Forms::add_discrete(int32_t variable, int32_t leaf, int64_t low) {
+  if (static_cast<size_t>(variable) >= discrete_.size())
+    discrete_.resize(static_cast<size_t>(variable) + 1, {-1, 1});
+  discrete_[static_cast<size_t>(variable)] = {leaf, low};
+}
+
+void Forms::set_state(int32_t leaf, int64_t value) {
+  state_leaf_ = leaf;
+  state_ = value;
+  known_.clear();  // what was known may hold choices
+}
+
+int32_t Forms::choice(Scalar s) {
+  if (s.is_constant() || discrete_.empty()) return -1;
+  const graph::NodeIndex index = s.index();
+  if (const auto found = choices_.find(index); found != choices_.end()) return found->second;
+  const graph::Node& node = graph_.node(index);
+  int32_t result = -1;
+  const auto merge = [&](int32_t other) {
+    if (other != -1) result = result == -1 || result == other ? other : -2;
+  };
+  if (node.op == Op::kPick) {
+    const int32_t z = leaf(graph_.pick_index(node));
+    merge(z >= 0 ? z : -2);
+    for (const graph::Operand o : graph_.pick_elements(node)) merge(choice(graph_.scalar(o)));
+  } else if (node.op == Op::kElement) {
+    for (const graph::Operand o : graph_.array_calls()[static_cast<size_t>(node.array)].inputs)
+      merge(choice(graph_.scalar(o)));
+  } else if (node.op != Op::kParameter && node.op != Op::kDiscrete) {
+    for (const graph::Operand o : graph_.operands(node)) merge(choice(graph_.scalar(o)));
+  }
+  choices_.emplace(index, result);
+  return result;
+}
+
+Scalar Forms::resolve(Scalar s) const {
+  while (!s.is_constant() && graph_.node(s.index()).op == Op::kPick) {
+    const graph::Node& node = graph_.node(s.index());
+    const Scalar index = graph_.pick_index(node);
+    if (index.is_constant() || graph_.node(index.index()).op != Op::kDiscrete) return s;
+    const int32_t z = leaf(index);
+    const auto elements = graph_.pick_elements(node);
+    if (z < 0 || z != state_leaf_ || state_ < 1 || state_ > static_cast<int64_t>(elements.size()))
+      return s;
+    s = graph_.scalar(elements[static_cast<size_t>(state_ - 1)]);
+  }
+  return s;
+}
+
 int32_t Forms::leaf(Scalar s) const {
+  s = resolve(s);
   if (s.is_constant()) return -1;
   const graph::Node& node = graph_.node(s.index());
+  if (node.op == Op::kDiscrete) {
+    return node.first_operand < discrete_.size() ? discrete_[node.first_operand].leaf : -1;
+  }
   return node.op == Op::kParameter ? static_cast<int32_t>(node.first_operand) : -1;
 }
 
 bool Forms::is_unary(Scalar s, Op op, Scalar& operand) const {
+  s = resolve(s);
   if (s.is_constant()) return false;
   const graph::Node& node = graph_.node(s.index());
   if (node.op != op) return false;
@@ -77,6 +131,7 @@ bool Forms::is_unary(Scalar s, Op op, Scalar& operand) const {
 }
 
 bool Forms::polynomial(Scalar s, Form& out) {
+  s = resolve(s);
   if (s.is_constant()) {
     out.assign(1, Addend{s.constant(), -1, -1});
     return true;
@@ -91,9 +146,10 @@ bool Forms::polynomial(Scalar s, Form& out) {
 bool Forms::compute(graph::NodeIndex index, Form& out, int depth) {
   if (depth > kMaxDepth) return false;
   const graph::Node& node = graph_.node(index);
-  if (node.op == Op::kParameter) {
-    out.assign(1, Addend{1, static_cast<int32_t>(node.first_operand), -1});
-    return true;
+  if (node.op == Op::kParameter || node.op == Op::kDiscrete) {
+    const int32_t k = leaf(Scalar::node(index));
+    out.assign(1, Addend{1, k, -1});
+    return k >= 0;
   }
   if (const auto found = known_.find(index); found != known_.end()) {
     out = found->second;
@@ -101,7 +157,7 @@ bool Forms::compute(graph::NodeIndex index, Form& out, int depth) {
   }
   const auto operands = graph_.operands(node);
   const auto operand = [&](size_t k, Form& form) {
-    const Scalar s = graph_.scalar(operands[k]);
+    const Scalar s = resolve(graph_.scalar(operands[k]));
     if (s.is_constant()) {
       form.assign(1, Addend{s.constant(), -1, -1});
       return true;
@@ -146,7 +202,7 @@ bool Forms::compute(graph::NodeIndex index, Form& out, int depth) {
       sum.push_back({row[inputs], -1, -1});
       for (size_t k = 0; k < inputs; ++k) {
         if (row[k] == 0) continue;
-        const Scalar s = graph_.scalar(call.inputs[k]);
+        const Scalar s = resolve(graph_.scalar(call.inputs[k]));
         if (s.is_constant()) {
           sum.push_back({row[k] * s.constant(), -1, -1});
           continue;
@@ -206,6 +262,7 @@ const std::vector<double>* Forms::matrix_of(int32_t array) {
 }
 
 bool Forms::product(Scalar s, double exponent, Product& out) const {
+  s = resolve(s);
   if (s.is_constant()) {
     out.c *= std::pow(s.constant(), exponent);
     return std::isfinite(out.c);

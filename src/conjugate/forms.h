@@ -33,11 +33,18 @@ struct Product {
   bool is_constant() const { return powers.empty(); }
 };
 
-/// Reads expressions of one graph, whose coordinates are the leaves.
+/// Reads expressions of one graph, whose coordinates and discrete variables are the leaves.
 class Forms {
  public:
   explicit Forms(const graph::Graph& graph) : graph_(graph) {}
   const graph::Graph& graph() const { return graph_; }
+  /// Discrete variable `variable` of the graph is this leaf; its states count from `low`.
+  void add_discrete(int32_t variable, int32_t leaf, int64_t low);
+  /// What the choices of a discrete leaf are read as, from now on; -1: not at all.
+  void set_state(int32_t leaf, int64_t value);
+  /// The discrete leaf by which an expression chooses: -1 none, -2 several.
+  int32_t choice(Scalar s);
+
   /// False where the expression is no such polynomial.
   bool polynomial(Scalar s, Form& out);
   /// s^exponent as a product; false where it is none.
@@ -47,11 +54,22 @@ class Forms {
   /// The operand of s where s is op(operand).
   bool is_unary(Scalar s, graph::Op op, Scalar& operand) const;
 
+  /// The element that a choice is, under the state that is set; else the expression itself.
+  Scalar resolve(Scalar s) const;
+
  private:
   bool compute(graph::NodeIndex index, Form& out, int depth);
   const std::vector<double>* matrix_of(int32_t array);
 
   const graph::Graph& graph_;
+  struct Discrete {
+    int32_t leaf;
+    int64_t low;
+  };
+  std::vector<Discrete> discrete_;  // by variable of the graph
+  int32_t state_leaf_ = -1;
+  int64_t state_ = 0;
+  std::unordered_map<graph::NodeIndex, int32_t> choices_;
   std::unordered_map<graph::NodeIndex, Form> known_;
   std::unordered_map<int32_t, std::vector<double>> matrices_;  // [outputs][inputs + 1]
 };

@@ -18,8 +18,15 @@ bool is_symmetric(ConstraintKind kind) {
   return kind == ConstraintKind::kCovMatrix || kind == ConstraintKind::kCorrMatrix;
 }
 
-/// A value of the type whose elements are new coordinates of the graph.
-Value coordinates(graph::Graph& graph, const BoundType& type) {
+/// A value of the type whose elements are new coordinates of the graph; ints are discrete
+/// variables, whose coordinates only take the place of their numbers.
+Value coordinates(graph::Graph& graph, const BoundType& type, source::Span span,
+                  const std::string& name) {
+  if (type.base == BaseType::kInt) {
+    Value states = constrain(graph, type, {}, span, name, nullptr);
+    for (size_t k = 0; k < states.elements.size(); ++k) graph.parameter(graph.num_parameters());
+    return states;
+  }
   Value value = make_undefined(type);
   const int64_t size = type.container_size();
   const int64_t side = is_symmetric(type.constraint) ? type.dims[0] : 0;
@@ -75,7 +82,7 @@ bool FactorTrace::run(const data::DataTable& data, uint64_t seed, FactorSink& si
         throw TraceError{span, DiagnosticKind::kNotCovered,
                          "`" + s.name + "` is a tuple or complex, which no factor reads"};
       }
-      Value value = coordinates(graph_, type);
+      Value value = coordinates(graph_, type, span, s.name);
       sink.parameter(s.name, type, value, span);
       tracer_.slot(s.variable) = std::move(value);
       tracer_.set_global_type(s.variable, type);

@@ -36,7 +36,8 @@ class FactorSink {
  public:
   virtual ~FactorSink() = default;
   /// A parameter, before any factor. Its elements are coordinates of the graph, on the constrained
-  /// scale, row-major; the upper triangle of a symmetric matrix repeats the lower one's.
+  /// scale, row-major; the upper triangle of a symmetric matrix repeats the lower one's. Ints are
+  /// discrete variables of the graph.
   virtual void parameter(const std::string& name, const BoundType& type, const Value& value,
                          source::Span span) = 0;
   /// `density` (such as `normal`) of arguments; args[0] is the outcome.

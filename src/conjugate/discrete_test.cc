@@ -1,0 +1,267 @@
+// Plates of discrete parameters against brute force and independent derivations.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <Eigen/Dense>
+#include <cmath>
+
+#include "conjugate/rows.h"
+#include "conjugate/testing/fitted.h"
+#include "numeric/special/special.h"
+
+namespace vinci::conjugate {
+namespace {
+
+using numeric::digamma;
+using numeric::lgamma;
+
+constexpr double kPi = 3.14159265358979323846;
+
+std::string json_array(const std::vector<double>& x) {
+  std::string text;
+  for (double v : x) text += fmt::format("{}{:.17g}", text.empty() ? "[" : ",", v);
+  return text + "]";
+}
+
+double lgamma_of_dim(int dim, double x) {
+  double sum = dim * (dim - 1) / 4.0 * std::log(kPi);
+  for (int i = 0; i < dim; ++i) sum += lgamma(x - i / 2.0);
+  return sum;
+}
+
+// Mixture of Gaussians with Dirichlet and Normal-Wishart priors, iterated as in Bishop 2006, sec.
+// 10.2, eqs. (10.46)-(10.63), from the responsibilities that the fit ended with: a fixed point, and
+// the bound (10.70) in the form  log Z of the posteriors over the priors' plus the entropy of r.
+TEST(FixedPoint, MixtureOfGaussians) {
+  constexpr int n = 40, dim = 2, k = 3;
+  numeric::RandomStream random(3);
+  Eigen::MatrixXd y(n, dim);
+  std::string json = "[";
+  for (int i = 0; i < n; ++i) {
+    const int c = i % 3;
+    y(i, 0) = random.normal() * 0.6 + 3 * c;
+    y(i, 1) = random.normal() * 0.4 + (c == 1 ? 2 : 0) + 0.5 * y(i, 0);
+    json += fmt::format("{}[{:.17g},{:.17g}]", i == 0 ? "" : ",", y(i, 0), y(i, 1));
+  }
+  const double alpha0 = 0.7, kappa0 = 0.3, nu0 = 4;
+  Fitted f(R"(data { int N; array[N] vector[2] y; }
+    parameters { simplex[3] theta; array[3] vector[2] mu; array[3] cov_matrix[2] L;
+      array[N] int<lower=1, upper=3> z; }
+    model { theta ~ dirichlet([0.7, 0.7, 0.7]');
+      for (k in 1:3) { L[k] ~ wishart(4, [[0.5, 0], [0, 1]]); mu[k] ~ multi_normal_prec([1, 0.5]', 0.3 * L[k]); }
+      for (n in 1:N) { z[n] ~ categorical(theta); y[n] ~ multi_normal_prec(mu[z[n]], L[z[n]]); } })",
+           fmt::format(R"({{"N": {}, "y": {}]}})", n, json), {.seed = 2, .max_sweeps = 3000});
+  ASSERT_TRUE(f.ok()) << f.misfit() << f.diagnostics();
+  expect_monotone(f);
+  const Rows& rows =
+      dynamic_cast<const Rows&>(f.model().network.variable(f.model().plates[0].variable));
+  std::vector<double> r(n * k);
+  rows.responsibilities(0, n, r);
+  Eigen::MatrixXd s0 = Eigen::Vector2d(2, 1).asDiagonal();
+  const Eigen::Vector2d m0(1, 0.5);
+  double bound = -n * dim / 2.0 * std::log(2 * kPi) + lgamma(k * alpha0) - k * lgamma(alpha0) -
+                 lgamma(k * alpha0 + n);
+  std::vector<Eigen::VectorXd> m(k);
+  std::vector<Eigen::MatrixXd> s(k);
+  std::vector<double> count(k, 0.0);
+  for (size_t c = 0; c < k; ++c) {
+    Eigen::Vector2d sum = Eigen::Vector2d::Zero();
+    for (int i = 0; i < n; ++i) {
+      count[c] += r[static_cast<size_t>(i) * k + c];
+      sum += r[static_cast<size_t>(i) * k + c] * y.row(i).transpose();
+    }
+    const double kappa = kappa0 + count[c], nu = nu0 + count[c];
+    m[c] = (kappa0 * m0 + sum) / kappa;
+    s[c] = s0 + kappa0 * m0 * m0.transpose() - kappa * m[c] * m[c].transpose();
+    for (int i = 0; i < n; ++i)
+      s[c] += r[static_cast<size_t>(i) * k + c] * y.row(i).transpose() * y.row(i);
+    bound += lgamma(alpha0 + count[c]) + dim / 2.0 * std::log(kappa0 / kappa) +
+             lgamma_of_dim(dim, nu / 2) - lgamma_of_dim(dim, nu0 / 2) +
+             (nu - nu0) * dim / 2 * std::log(2.0) + nu0 / 2 * std::log(s0.determinant()) -
+             nu / 2 * std::log(s[c].determinant());
+    const std::string mu = fmt::format("mu[{},1]", c + 1), l = fmt::format("L[{}]", c + 1);
+    EXPECT_NEAR(f.at(mu, "location"), m[c](0), 1e-8);
+    EXPECT_NEAR(f.at(l, "inverse_scale[2,1]"), s[c](1, 0), 1e-7);
+    EXPECT_NEAR(f.at("theta", fmt::format("alpha[{}]", c + 1)), alpha0 + count[c], 1e-8);
+  }
+  // The E step from these reproduces r.
+  for (int i = 0; i < n; ++i) {
+    std::vector<double> score(k);
+    double top = -1e300, total = 0;
+    for (size_t c = 0; c < k; ++c) {
+      const double nu = nu0 + count[c], kappa = kappa0 + count[c];
+      const Eigen::VectorXd d = y.row(i).transpose() - m[c];
+      score[c] = digamma(alpha0 + count[c]) +
+                 0.5 * (digamma(nu / 2) + digamma((nu - 1) / 2) + dim * std::log(2.0) -
+                        std::log(s[c].determinant())) -
+                 0.5 * (dim / kappa + nu * d.dot(s[c].inverse() * d));
+      top = std::max(top, score[c]);
+    }
+    for (double v : score) total += std::exp(v - top);
+    for (size_t c = 0; c < k; ++c) {
+      const double own = r[static_cast<size_t>(i) * k + c];
+      EXPECT_NEAR(own, std::exp(score[c] - top) / total, 1e-8);
+      if (own > 0) bound -= own * std::log(own);
+    }
+  }
+  EXPECT_NEAR(f.elbo(), bound, 1e-8 * std::abs(bound));
+}
+
+// With all but z known the bound is the evidence: forward-backward against the sum over all paths.
+TEST(Chains, HiddenMarkovAgainstBruteForce) {
+  const std::vector<double> y{0.3, -1.0, 2.2, 1.9, -0.5, 0.8};
+  const double a[2][2] = {{0.7, 0.3}, {0.2, 0.8}}, mu[2] = {-0.5, 1.5}, sd[2] = {0.8, 0.6},
+               start[2] = {0.6, 0.4};
+  Fitted f(
+      R"(data { int N; vector[N] y; array[2] simplex[2] A; vector[2] mu; vector[2] sd; }
+    parameters { array[N] int<lower=1, upper=2> z; }
+    model { z[1] ~ categorical([0.6, 0.4]'); for (n in 2:N) z[n] ~ categorical(A[z[n - 1]]);
+      for (n in 1:N) y[n] ~ normal(mu[z[n]], sd[z[n]]); })",
+      fmt::format(
+          R"({{"N": 6, "y": {}, "A": [[0.7, 0.3], [0.2, 0.8]], "mu": [-0.5, 1.5], "sd": [0.8, 0.6]}})",
+          json_array(y)));
+  ASSERT_TRUE(f.ok()) << f.misfit() << f.diagnostics();
+  double evidence = 0;
+  std::vector<double> marginal(12, 0.0);
+  for (int path = 0; path < 64; ++path) {
+    double p = 1;
+    for (size_t t = 0; t < 6; ++t) {
+      const int z = path >> t & 1;
+      p *= t == 0 ? start[z] : a[path >> (t - 1) & 1][z];
+      const double u = (y[t] - mu[z]) / sd[z];
+      p *= std::exp(-u * u / 2) / (sd[z] * std::sqrt(2 * kPi));
+    }
+    evidence += p;
+    for (size_t t = 0; t < 6; ++t) marginal[2 * t + static_cast<size_t>(path >> t & 1)] += p;
+  }
+  expect_close(f.elbo(), std::log(evidence));
+  ASSERT_EQ(f.model().plates.size(), 1u);
+  EXPECT_TRUE(f.model().plates[0].is_chain);
+  const Rows& rows =
+      dynamic_cast<const Rows&>(f.model().network.variable(f.model().plates[0].variable));
+  std::vector<double> r(12);
+  rows.responsibilities(0, 6, r);
+  for (size_t i = 0; i < 12; ++i) expect_close(r[i], marginal[i] / evidence);
+}
+
+TEST(Chains, HiddenMarkovWithUnknownsIsMonotone) {
+  numeric::RandomStream random(5);
+  std::vector<double> y;
+  int z = 0;
+  for (int t = 0; t < 200; ++t) {
+    if (random.uniform() < 0.1) z = 1 - z;
+    y.push_back(random.normal() + 4 * z);
+  }
+  Fitted f(R"(data { int N; vector[N] y; }
+    parameters { array[2] simplex[2] A; simplex[2] p; vector[2] mu; vector<lower=0>[2] tau; array[N] int<lower=1, upper=2> z; }
+    model { for (k in 1:2) A[k] ~ dirichlet([1, 1]'); p ~ dirichlet([1, 1]'); mu ~ normal(0, 10); tau ~ gamma(1, 1);
+      z[1] ~ categorical(p); for (n in 2:N) z[n] ~ categorical(A[z[n - 1]]);
+      for (n in 1:N) y[n] ~ normal(mu[z[n]], inv_sqrt(tau[z[n]])); })",
+           fmt::format(R"({{"N": 200, "y": {}}})", json_array(y)));
+  ASSERT_TRUE(f.ok()) << f.misfit() << f.diagnostics();
+  expect_monotone(f);
+  const double low = std::min(f.at("mu[1]", "mean"), f.at("mu[2]", "mean"));
+  const double high = std::max(f.at("mu[1]", "mean"), f.at("mu[2]", "mean"));
+  EXPECT_NEAR(low, 0, 0.5);
+  EXPECT_NEAR(high, 4, 0.5);
+}
+
+// Rows in a plate, and the same rows as variables of their own, are one model.
+TEST(Plates, RowsAndSingleVariablesAgree) {
+  numeric::RandomStream random(8);
+  std::vector<double> y;
+  for (int i = 0; i < 30; ++i)
+    y.push_back(static_cast<double>(random.poisson(i % 2 == 0 ? 2 : 20)));
+  const std::string data = fmt::format(R"({{"N": 30, "y": {}}})", json_array(y));
+  const std::string head =
+      R"(data { int N; array[N] int y; } transformed data { vector[2] zero = [0, 0]'; }
+    parameters { simplex[2] theta; vector<lower=0>[2] rate; array[N] int<lower=1, upper=2> z; )";
+  const std::string model = R"( } model { theta ~ dirichlet([2, 2]'); rate ~ gamma(1, 0.1);
+    for (n in 1:N) { z[n] ~ categorical(theta); y[n] ~ poisson(rate[z[n]]); )";
+  Fitted plate(head + model + "} }", data);
+  ASSERT_TRUE(plate.ok()) << plate.misfit() << plate.diagnostics();
+  expect_monotone(plate);
+  EXPECT_EQ(plate.model().plates.size(), 1u);
+  // A latent outcome under the gate makes each z a variable of its own; it integrates out.
+  Fitted again(head + "vector[N] u;" + model + "u[n] ~ normal(zero[z[n]], 1); } }", data);
+  ASSERT_TRUE(again.ok()) << again.misfit() << again.diagnostics();
+  expect_monotone(again);
+  EXPECT_EQ(again.model().plates.size(), 0u);
+  EXPECT_NEAR(again.elbo(), plate.elbo(), 1e-7);
+  const double a = plate.at("rate[1]", "rate"), b = again.at("rate[1]", "rate"),
+               c = again.at("rate[2]", "rate");
+  EXPECT_LT(std::min(std::abs(a - b), std::abs(a - c)), 1e-6);
+}
+
+// Topics: an admixture against the same coordinate ascent on variables of their own.
+TEST(Plates, AdmixtureReachesAFixedPoint) {
+  numeric::RandomStream random(4);
+  std::vector<double> doc, word;
+  for (int d = 0; d < 12; ++d) {
+    for (int i = 0; i < 15; ++i) {
+      doc.push_back(d + 1);
+      word.push_back(1 + static_cast<double>(random.integer(3)) + (d % 2 == 0 ? 0 : 3));
+    }
+  }
+  Fitted f(R"(data { int N; array[N] int doc; array[N] int w; }
+    parameters { array[12] simplex[2] theta; array[2] simplex[6] phi; array[N] int<lower=1, upper=2> z; }
+    model { for (d in 1:12) theta[d] ~ dirichlet([0.5, 0.5]'); for (k in 1:2) phi[k] ~ dirichlet(rep_vector(0.1, 6));
+      for (n in 1:N) { z[n] ~ categorical(theta[doc[n]]); w[n] ~ categorical(phi[z[n]]); } })",
+           fmt::format(R"({{"N": 180, "doc": {}, "w": {}}})", json_array(doc), json_array(word)));
+  ASSERT_TRUE(f.ok()) << f.misfit() << f.diagnostics();
+  expect_monotone(f);
+  ASSERT_EQ(f.model().plates.size(), 1u);
+  ASSERT_TRUE(f.model().plates[0].is_admixture);
+  const Admixture& q =
+      dynamic_cast<const Admixture&>(f.model().network.variable(f.model().plates[0].variable));
+  // Each token's r from E[log theta], E[log phi] gives back theta's and phi's concentrations, and
+  // the bound is that of the textbook.  [Blei, Ng, Jordan 2003, eq. (15), with phi random]
+  std::vector<std::vector<double>> phi(2, std::vector<double>(6));
+  double bound = 0;
+  const auto dirichlet_terms = [&](const std::vector<double>& g, double prior) {
+    double total = 0;
+    for (double v : g) total += v;
+    double log_b = -lgamma(total), prior_b = -lgamma(prior * static_cast<double>(g.size())),
+           cross = 0;
+    for (double v : g) {
+      log_b += lgamma(v);
+      prior_b += lgamma(prior);
+      cross += (prior - v) * (digamma(v) - digamma(total));
+    }
+    bound += log_b - prior_b + cross;
+  };
+  for (size_t k = 0; k < 2; ++k) {
+    for (size_t w = 0; w < 6; ++w)
+      phi[k][w] = f.at(fmt::format("phi[{}]", k + 1), fmt::format("alpha[{}]", w + 1));
+    dirichlet_terms(phi[k], 0.1);
+  }
+  const auto e_log = [](const std::vector<double>& g, size_t i) {
+    double total = 0;
+    for (double v : g) total += v;
+    return digamma(g[i]) - digamma(total);
+  };
+  std::vector<std::vector<double>> counts(2, std::vector<double>(6, 0.1));
+  for (size_t d = 0; d < 12; ++d) {
+    const std::vector<double> g(
+        q.concentrations().begin() + static_cast<std::ptrdiff_t>(2 * d),
+        q.concentrations().begin() + static_cast<std::ptrdiff_t>(2 * d + 2));
+    dirichlet_terms(g, 0.5);
+    std::vector<double> share(2, 0.5);
+    for (size_t i = 15 * d; i < 15 * (d + 1); ++i) {
+      const auto w = static_cast<size_t>(word[i]) - 1;
+      const double s0 = e_log(g, 0) + e_log(phi[0], w), s1 = e_log(g, 1) + e_log(phi[1], w);
+      const double r0 = 1 / (1 + std::exp(s1 - s0));
+      bound += numeric::log_sum_exp(s0, s1);
+      share[0] += r0;
+      share[1] += 1 - r0;
+      counts[0][w] += r0;
+      counts[1][w] += 1 - r0;
+    }
+    EXPECT_NEAR(share[0], g[0], 1e-6);
+  }
+  for (size_t w = 0; w < 6; ++w) EXPECT_NEAR(counts[0][w], phi[0][w], 1e-6);
+  EXPECT_NEAR(f.elbo(), bound, 1e-8 * std::abs(bound));
+}
+
+}  // namespace
+}  // namespace vinci::conjugate
