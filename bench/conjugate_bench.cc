@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 
 #include "check/check.h"
@@ -58,13 +59,15 @@ int main(int argc, char** argv) {
   model->network.start(random);
   const double starting = seconds(start);
   start = Clock::now();
+  const std::clock_t cpu = std::clock();
   const auto result = model->network.ascend(options);
+  const double cpu_seconds = static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC;
   const double ascending = seconds(start);
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   fmt::print(
-      R"({{"reading": {:.3f}, "compiling": {:.3f}, "starting": {:.3f}, "ascending": {:.3f}, "sweeps": {}, "elbo": {:.6f}, "monomials": {}, "megabytes": {}}})"
+      R"({{"reading": {:.3f}, "compiling": {:.3f}, "starting": {:.3f}, "ascending": {:.3f}, "cpu": {:.3f}, "sweeps": {}, "elbo": {:.6f}, "monomials": {}, "megabytes": {}}})"
       "\n",
-      reading, compiling, starting, ascending, result.sweeps, result.elbo,
+      reading, compiling, starting, ascending, cpu_seconds, result.sweeps, result.elbo,
       model->network.num_monomials(), usage.ru_maxrss / 1024);
 }

@@ -26,13 +26,14 @@ std::vector<std::string> discrete_names(const model::Model& model) {
 
 }  // namespace
 
-void choose_discrete(const std::string& choices, const model::Model& model,
+bool choose_discrete(const std::string& choices, const model::Model& model,
                      source::DiagnosticSink& sink) {
   const std::vector<std::string> names = discrete_names(model);
   const auto option_error = [&](const std::string& message) -> source::Diagnostic& {
     return sink.error(source::DiagnosticKind::kOption, {},
                       fmt::format("`--discrete {}`: {}", choices, message));
   };
+  bool by_ascent = false;
   for (const std::string& choice : split_names(choices)) {
     const size_t equals = choice.find('=');
     if (equals == std::string::npos || equals == 0) {
@@ -49,6 +50,8 @@ void choose_discrete(const std::string& choices, const model::Model& model,
     } else if (std::find(kWays.begin(), kWays.end(), way) == kWays.end()) {
       option_error(fmt::format("`{}` is no way to handle a discrete parameter", way))
           .with_hint("ways are enumerate, cavi, score and relax");
+    } else if (way == "cavi") {
+      by_ascent = true;
     } else if (way != "enumerate") {
       sink.error(source::DiagnosticKind::kNotCovered, {},
                  fmt::format("`--discrete {}`: `{}` is not available yet", choice, way))
@@ -56,6 +59,7 @@ void choose_discrete(const std::string& choices, const model::Model& model,
               fmt::format("`--discrete {}=enumerate`, which is the default, is exact", name));
     }
   }
+  return by_ascent;
 }
 
 }  // namespace vinci::api

@@ -10,8 +10,9 @@ namespace vinci::api {
 
 /// Reads `NAME=WAY[,NAME=WAY]`, ways enumerate, cavi, score and relax, and reports to `sink` what
 /// is no discrete parameter of the model, no way, or not available. enumerate: exact elimination,
-/// what every model does.
-void choose_discrete(const std::string& choices, const model::Model& model,
+/// what every model does; cavi: coordinate ascent, of the whole program. Returns whether some
+/// choice is cavi.
+bool choose_discrete(const std::string& choices, const model::Model& model,
                      source::DiagnosticSink& sink);
 
 }  // namespace vinci::api

@@ -169,7 +169,15 @@ int FitCommand::run() {
   }
   if (model && has_factors) api::choose_factors(family, *model, fit, run.sink);
   if (model && !points.empty()) api::choose_points(points, *model, fit, run.sink);
-  if (model && !discrete.empty()) api::choose_discrete(discrete, *model, run.sink);
+  if (model && !discrete.empty() && api::choose_discrete(discrete, *model, run.sink)) {
+    if (fit.method != infer::Method::kAuto && fit.method != infer::Method::kCavi) {
+      run.sink.error(source::DiagnosticKind::kOption, {},
+                     fmt::format("`--discrete {}`: coordinate ascent is a method of its own; "
+                                 "`--method {}` is another",
+                                 discrete, method));
+    }
+    fit.method = infer::Method::kCavi;
+  }
   std::shared_ptr<api::ConjugateFit> conjugate;
   if (model && !run.sink.has_errors() && api::may_be_conjugate(fit)) {
     source::DiagnosticSink own;  // what is wrong with program or data, the model has said
@@ -297,7 +305,7 @@ void add_fit(CLI::App& app, int& status) {
       ->type_name("NAME[,NAME]");
   fit->add_option("--discrete", command->discrete,
                   "how discrete parameters are handled: enumerate (sum over their states exactly; "
-                  "the default)")
+                  "the default) or cavi (coordinate ascent)")
       ->type_name("NAME=WAY[,NAME=WAY]");
   fit->add_option("--draws", command->fit.draws, "draws to hand out")->capture_default_str();
   fit->add_option("--seed", command->fit.seed, "seed of all random numbers")

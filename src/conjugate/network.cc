@@ -175,15 +175,30 @@ double Network::elbo() const {
   return sum.value();
 }
 
-bool Network::sweep(double damping, const Context& context, AscentResult& result) {
-  for (int32_t v = 0; v < num_variables(); ++v) {
-    if (!update(v, damping)) {
+bool Network::follow_plates(AscentResult& result) {
+  const bool has_plates = std::any_of(variables_.begin(), variables_.end(),
+                                      [](const VariablePtr& v) { return v->is_plate(); });
+  for (int32_t v = 0; has_plates && v < num_variables(); ++v) {
+    if (!variable(v).is_plate() && !update(v)) {
       result.improper = v;
       return false;
     }
-    if (context.cancelled()) {
-      result.cancelled = true;
-      return false;
+  }
+  return true;
+}
+
+bool Network::sweep(double damping, const Context& context, AscentResult& result) {
+  for (const bool plates : {true, false}) {
+    for (int32_t v = 0; v < num_variables(); ++v) {
+      if (variable(v).is_plate() != plates) continue;
+      if (!update(v, damping)) {
+        result.improper = v;
+        return false;
+      }
+      if (context.cancelled()) {
+        result.cancelled = true;
+        return false;
+      }
     }
   }
   ++result.sweeps;
@@ -196,7 +211,9 @@ AscentResult Network::ascend(const AscentOptions& options, const Context& contex
   numeric::ThreadPool pool(options.threads);
   for (const VariablePtr& v : variables_) v->set_pool(options.threads == 1 ? nullptr : &pool);
   AscentResult result;
-  if (options.minibatch > 0) {
+  if (!follow_plates(result)) {
+    // improper
+  } else if (options.minibatch > 0) {
     result = ascend_minibatches(options, context);
   } else {
     // The first sweep takes the place of the start: nothing to damp yet.
@@ -243,7 +260,7 @@ AscentResult Network::ascend_minibatches(const AscentOptions& options, const Con
             if (count == 0) continue;
             x.set_batch(first, count, static_cast<double>(units) / static_cast<double>(count));
           }
-          if (!update(v, plates || step == 1 ? 0 : 1 - size)) {
+          if (!update(v, plates ? 0 : 1 - size)) {
             result.improper = v;
             return result;
           }

@@ -85,6 +85,8 @@ class Network {
   void gradient(int32_t v, std::span<double> eta) const;
 
  private:
+  /// Plates start with random statistics: all other variables follow them before the first sweep.
+  bool follow_plates(AscentResult& result);
   bool sweep(double damping, const Context& context, AscentResult& result);
   AscentResult ascend_minibatches(const AscentOptions& options, const Context& context);
   struct Use {

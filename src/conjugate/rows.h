@@ -43,6 +43,7 @@ class Rows final : public Variable {
   void start(numeric::RandomStream& random, std::span<double> mean) override;
   void draw(numeric::RandomStream& random, std::span<double> values) const override;
   void leaf_means(std::span<double> means) const override;
+  bool is_plate() const override { return true; }
   void set_pool(numeric::ThreadPool* pool) override { pool_ = pool; }
   int64_t num_units() const override;
   void set_batch(int64_t first, int64_t count, double scale) override;
@@ -108,6 +109,7 @@ class Admixture final : public Variable {
   void leaf_means(std::span<double> means) const override;
   void describe(std::span<const std::string> leaf_names,
                 std::vector<NamedDistribution>& out) const override;
+  bool is_plate() const override { return true; }
   void set_pool(numeric::ThreadPool* pool) override { pool_ = pool; }
   int64_t num_units() const override { return data_.documents; }
   void set_batch(int64_t first, int64_t count, double scale) override;

@@ -47,6 +47,7 @@ class Variable {
 
   /// Plates: threads to use (null: one), and their units (rows, documents) for minibatches, of
   /// which the statistics are scaled by `scale`; a count of -1 means all.
+  virtual bool is_plate() const { return false; }
   virtual void set_pool(numeric::ThreadPool*) {}
   virtual int64_t num_units() const { return 0; }
   virtual void set_batch(int64_t first, int64_t count, double scale);

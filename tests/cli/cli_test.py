@@ -327,7 +327,7 @@ class Discrete(VinciTest):
 
     def test_options_and_limits_say_why(self):
         hmm = EXAMPLES / "discrete/hmm"
-        for choice, pattern in {"state=cavi": r"`cavi` is not available yet \[not-covered\]",
+        for choice, pattern in {"state=score": r"`score` is not available yet \[not-covered\]",
                                 "z=enumerate": "`z` is no discrete parameter.*state",
                                 "state=guess": "`guess` is no way",
                                 "state": "not of the form NAME=WAY"}.items():
