@@ -378,8 +378,8 @@ class Persistence(VinciTest):
         self.assertEqual("bounds: q's means within" in text, not record["bounds"]["optimistic"])
 
     def test_a_record_starts_another_fit(self):
-        cold = self.fit()
-        warm = self.fit("--init", "m.fit.json", "--record", "warm.fit.json")
+        cold = self.fit("--family", "full-rank")
+        warm = self.fit("--family", "full-rank", "--init", "m.fit.json", "--record", "warm.fit.json")
         self.assertLess(warm["evaluations"], cold["evaluations"])
         for name, row in cold["parameters"].items():
             self.assertAlmostEqual(warm["parameters"][name]["mean"], row["mean"], delta=0.15 * row["sd"])
