@@ -320,6 +320,20 @@ TEST(RunRecord, IsJsonThatReadsBack) {
   EXPECT_EQ(json["stages"][0]["evaluations"], 3104);
   EXPECT_EQ(json["reasons"][1], "\xEF\xBF\xBD");
   EXPECT_TRUE(json.contains("evaluations") && json.contains("seconds"));
+  EXPECT_FALSE(json.contains("elimination"));
+  EXPECT_FALSE(json["parameters"]["theta[3]"].contains("probabilities"));
+}
+
+TEST(RunRecord, HoldsTheProbabilitiesOfStates) {
+  RunRecord record = example_record();
+  record.elimination = {"z: 3 states, enumeration"};
+  record.parameters[0].first_state = -1;
+  record.parameters[0].probabilities = {0.25, 0.75};
+  const auto json = nlohmann::json::parse(to_json(record));
+  EXPECT_EQ(json["elimination"][0], "z: 3 states, enumeration");
+  const auto& row = json["parameters"][record.parameters[0].name];
+  EXPECT_EQ(row["first_state"], -1);
+  EXPECT_EQ(row["probabilities"].get<std::vector<double>>(), (std::vector<double>{0.25, 0.75}));
 }
 
 TEST(Summary, QuantilesAreOfType7) {

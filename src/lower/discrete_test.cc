@@ -265,6 +265,9 @@ TEST(Discrete, WhatHasToBeKnownIsADiagnostic) {
     EXPECT_FALSE(t.lowered) << body;
     EXPECT_NE(t.diagnostics.find("[not-covered]"), std::string::npos) << body << t.diagnostics;
   }
+  const Traced many =
+      trace("parameters { array[100000, 1000] int<lower=0, upper=1> z; } model {}", "{}");
+  EXPECT_NE(many.diagnostics.find("[limit]"), std::string::npos) << many.diagnostics;
   const Traced empty = trace("parameters { int<lower=2, upper=1> z; }", "{}");
   EXPECT_NE(empty.diagnostics.find("`z` is between 2 and 1"), std::string::npos);
 }

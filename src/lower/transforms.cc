@@ -396,6 +396,13 @@ std::string row_major_indices(const std::vector<int64_t>& dims, size_t flat) {
 /// New discrete variables, one for each element.
 Value discrete_value(graph::Graph& graph, const BoundType& type, source::Span span,
                      const std::string& name) {
+  constexpr int64_t kMaxVariables = int64_t{1} << 24;
+  const auto before = static_cast<int64_t>(graph.discrete_variables().size());
+  if (type.num_containers() > kMaxVariables - before) {
+    throw TraceError{span, source::DiagnosticKind::kLimit,
+                     fmt::format("`{}` brings the discrete parameters to more than {} elements",
+                                 name, kMaxVariables)};
+  }
   Value value = make_undefined(type);
   for (size_t k = 0; k < value.elements.size(); ++k) {
     const std::string element = name + row_major_indices(value.dims, k);

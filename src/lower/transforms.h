@@ -39,7 +39,7 @@ std::string check_sizes(const BoundType& type);
 ///   doi 10.1023/A:1023818214614] stochastic     a simplex for every column or row
 /// A bound that is infinite takes the transform without that bound. Cost O(size); matrices O(K^3).
 /// Ints consume no coordinates: each is a new discrete variable of the graph. Throws TraceError
-/// where its upper bound is below its lower bound.
+/// where its upper bound is below its lower bound, and beyond 2^24 of them.
 Value constrain(graph::Graph& graph, const BoundType& type, std::span<const Scalar> unconstrained,
                 source::Span span, const std::string& name, std::vector<Scalar>* jacobian);
 

@@ -124,6 +124,9 @@ class Unconstrainer {
         default:
           break;
       }
+      if (std::isnan(low) || std::isnan(high)) {
+        return "cannot be used: its bounds depend on a discrete parameter";
+      }
       if (!(x >= low && x <= high)) return "is " + std::to_string(x) + ", outside of its bounds";
       if (low == -infinity && high == infinity) {
         out_.push_back(x);

@@ -325,11 +325,13 @@ bool Model::describe_variables(source::DiagnosticSink& sink) {
 }
 
 void Model::evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient) const {
+  VINCI_CHECK(plan_ != nullptr);  // else there is only the joint density
   plan_->evaluate(points, value, gradient);
 }
 
 void Model::evaluate(LaneMatrix points, std::span<double> value, MutableLaneMatrix gradient,
                      std::span<double> value_no_jacobian) const {
+  VINCI_CHECK(plan_ != nullptr);
   plan_->evaluate(points, value, gradient, value_no_jacobian);
 }
 

@@ -229,5 +229,52 @@ TEST(ProgressBar, IsSilentWhereThereIsNoTerminal) {
   std::fclose(stream);
 }
 
+draws::ParameterSummary states(std::string name, int64_t first, std::vector<double> p) {
+  draws::ParameterSummary out = row(std::move(name), 1, 0.5, 0.2);
+  out.first_state = first;
+  out.probabilities = std::move(p);
+  return out;
+}
+
+TEST(Report, DiscreteParametersShowTheProbabilitiesOfTheirStates) {
+  draws::RunRecord record = eight_schools();
+  record.elimination = {"z: 2 variables of 3 states, enumeration in a plate"};
+  record.parameters.push_back(states("z[1]", 1, {0.25, 0.5, 0.25}));
+  record.parameters.push_back(states("z[2]", 1, {0, 0.001, 0.999}));
+  record.parameters.push_back(states("a", 0, {0.3, 0.7}));
+  record.parameters.push_back(states("b", 0, {0.1, 0.9}));
+  record.parameters.push_back(states("c", -1, {0.4, 0.6}));
+  record.parameters.push_back(states("year", 1851, std::vector<double>(100, 0.01)));
+  EXPECT_EQ(state_tables(record),
+            "       P(1)   P(2)   P(3)\n"
+            "z[1]  0.250  0.500  0.250\n"
+            "z[2]      0  0.001  0.999\n"
+            "\n"
+            "    P(0)   P(1)\n"
+            "a  0.300  0.700\n"
+            "b  0.100  0.900\n"
+            "\n"
+            "   P(-1)   P(0)\n"
+            "c  0.400  0.600\n");
+  // Many states: mean and deviation say more.
+  const std::string table = parameter_table(record);
+  EXPECT_THAT(table, HasSubstr("year"));
+  EXPECT_THAT(table, Not(HasSubstr("z[1]")));
+  EXPECT_THAT(fit_report(record),
+              HasSubstr("eliminated z: 2 variables of 3 states, enumeration in a plate\n"));
+  for (int k = 3; k <= 40; ++k) {
+    record.parameters.insert(record.parameters.begin() + k,
+                             states("z[" + std::to_string(k) + "]", 1, {0.2, 0.2, 0.6}));
+  }
+  EXPECT_THAT(state_tables(record), HasSubstr("… 37 more (see eight_schools.fit.json)\n"));
+}
+
+TEST(Report, AnExactValueHasNoError) {
+  draws::RunRecord record;
+  record.log_evidence = -0.435254;
+  record.log_evidence_se = 0;
+  EXPECT_EQ(evidence_line(record), "log evidence -0.4353\n");
+}
+
 }  // namespace
 }  // namespace vinci::report
