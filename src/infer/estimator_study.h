@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "infer/estimator/discrete/discrete_estimator.h"
 #include "infer/estimator/estimator.h"
 #include "vinci/context.h"
 
@@ -47,7 +48,7 @@ struct EstimatorRow {
 
 struct EstimatorStudy {
   std::string family;
-  Index dim = 0, num_params = 0;
+  Index dim = 0, num_params = 0;  // of those that are looked at
   EstimatorStudyOptions options;
   double gradient_norm = 0;   // of the reference for the ELBO ...
   double gradient_error = 0;  // ... and its standard error, root of the trace
@@ -62,6 +63,15 @@ struct EstimatorStudy {
 EstimatorStudy study_estimators(const LogDensity& density, const ParametricFamily& family,
                                 std::span<const double> lambda, BlanketFunction blanket,
                                 const EstimatorStudyOptions& options, const Context& context = {});
+
+/// The same for the logits of discrete coordinates alone, with local expectations as the reference
+/// (VIMCO for L_k). `relaxed` may be null: without it there is no Concrete row.
+EstimatorStudy study_discrete_estimators(const LogDensity& density, const MixedFamily& family,
+                                         std::span<const double> lambda,
+                                         const DiscreteBlankets& blankets,
+                                         const LogDensity* relaxed,
+                                         const EstimatorStudyOptions& options,
+                                         const Context& context = {});
 
 /// A table, best variance per evaluation first, what was left out last.
 std::string estimator_table(const EstimatorStudy& study);

@@ -10,6 +10,7 @@
 
 #include "infer/family/full_rank_normal_family.h"
 #include "infer/family/mean_field_normal_family.h"
+#include "infer/testing/tables.h"
 #include "infer/testing/targets.h"
 #include "vinci/error.h"
 
@@ -125,6 +126,36 @@ TEST(EstimatorStudy, BadOptionsAreNamed) {
   EXPECT_THROW(study_estimators(density, family, lambda, {}, options), Error);
   options = {};
   EXPECT_THROW(study_estimators(density, family, std::vector<double>{0, 0}, {}, options), Error);
+}
+
+TEST(EstimatorStudy, DiscreteEstimatorsSideBySide) {
+  const testing::TableDensity density(1, std::vector<DiscreteStates>(5), 4);
+  const testing::TableDensity::Relaxed relaxed(density);
+  const MixedFamily family = density.family();
+  std::vector<double> lambda(static_cast<size_t>(family.num_params()), 0.3);
+  EstimatorStudyOptions options;
+  options.reference_draws = 20000;
+  const EstimatorStudy study =
+      study_discrete_estimators(density, family, lambda, density.blankets(), &relaxed, options);
+  EXPECT_EQ(study.rows.size(), 14u);
+  const auto row = [&](const std::string& name) {
+    for (const EstimatorRow& r : study.rows) {
+      if (r.name == name) return r;
+    }
+    ADD_FAILURE() << name;
+    return EstimatorRow{};
+  };
+  for (const EstimatorRow& r : study.rows) {
+    EXPECT_TRUE(r.measured()) << r.name << ": " << r.obstacle;
+    if (r.name.find("biased") != std::string::npos) continue;
+    EXPECT_LT(r.bias, 4 * r.bias_noise) << r.name;
+  }
+  EXPECT_GT(row("Concrete, t = 1 (biased)").bias, row("Concrete, t = 0.1 (biased)").bias);
+  // Two states of two colours for each draw, and the draw itself.
+  EXPECT_EQ(row("local expectation").evaluations, 5 * 16);
+  EXPECT_EQ(row("score, Rao-Blackwell").evaluations, 2 * 16);
+  EXPECT_LT(row("local expectation").variance, row("score, Rao-Blackwell, leave one out").variance);
+  EXPECT_EQ(row("VIMCO, k = 8").objective, "L_8");
 }
 
 }  // namespace

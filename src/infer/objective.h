@@ -42,18 +42,26 @@ class Objective {
   bool has_exact_hessian_vector() const { return density_.has_exact_hessian_vector(); }
   auto hessian_pattern(size_t max_pairs) const { return density_.hessian_pattern(max_pairs); }
 
+  /// Counts evaluations that were made elsewhere, such as those of the density's terms alone.
+  void count(int64_t evaluations) {
+    evaluations_.fetch_add(evaluations, std::memory_order_relaxed);
+  }
+  /// Keeps so many seconds of the budget for what must come at the end: the work stops that much
+  /// earlier. Replaces what was kept before.
+  void reserve(double seconds) { reserved_ = seconds; }
+
   int64_t evaluations() const { return evaluations_.load(std::memory_order_relaxed); }
   int64_t nonfinite() const { return nonfinite_.load(std::memory_order_relaxed); }
   double elapsed_seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
   bool budget_spent() const {
-    return evaluations() >= budget_.evaluations || elapsed_seconds() >= budget_.seconds;
+    return evaluations() >= budget_.evaluations || elapsed_seconds() >= budget_.seconds - reserved_;
   }
   double evaluations_left() const {
     return static_cast<double>(budget_.evaluations) - static_cast<double>(evaluations());
   }
-  double seconds_left() const { return budget_.seconds - elapsed_seconds(); }
+  double seconds_left() const { return budget_.seconds - reserved_ - elapsed_seconds(); }
   /// Methods ask between steps, and return what they have if told so.
   bool should_stop() const { return context_.cancelled() || budget_spent(); }
 
@@ -61,6 +69,7 @@ class Objective {
   const LogDensity& density_;
   const Context& context_;
   Budget budget_;
+  double reserved_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::atomic<int64_t> evaluations_{0};
   std::atomic<int64_t> nonfinite_{0};

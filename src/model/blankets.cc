@@ -32,8 +32,7 @@ std::vector<uint64_t> dependencies(const graph::Graph& graph, int64_t first) {
 
 }  // namespace
 
-Blankets::Blankets(const Model& model) : dim_(model.dim()) {
-  const graph::Graph& graph = model.graph();
+Blankets::Blankets(const graph::Graph& graph, Index dim) : dim_(dim) {
   std::vector<graph::Scalar> outputs;
   const auto add = [&](graph::Scalar value, double weight) {
     if (value.is_constant()) return;
@@ -78,6 +77,27 @@ Blankets::Blankets(const Model& model) : dim_(model.dim()) {
     }
   }
   num_groups_ = static_cast<Index>(groups.size());
+}
+
+std::vector<int32_t> Blankets::colours(Index first) const {
+  std::vector<int32_t> result;
+  std::vector<std::vector<int32_t>> used(static_cast<size_t>(num_groups_));  // colours in a group
+  std::vector<Index> taken_by;  // by colour: the coordinate that must not have it
+  for (Index i = first; i < dim_; ++i) {
+    const auto& groups = groups_of_[static_cast<size_t>(i)];
+    for (const int32_t g : groups) {
+      for (const int32_t c : used[static_cast<size_t>(g)]) taken_by[static_cast<size_t>(c)] = i;
+    }
+    int32_t colour = 0;
+    while (colour < static_cast<int32_t>(taken_by.size()) &&
+           taken_by[static_cast<size_t>(colour)] == i) {
+      ++colour;
+    }
+    if (colour == static_cast<int32_t>(taken_by.size())) taken_by.push_back(-1);
+    for (const int32_t g : groups) used[static_cast<size_t>(g)].push_back(colour);
+    result.push_back(colour);
+  }
+  return result;
 }
 
 void Blankets::evaluate(LaneMatrix points, MutableLaneMatrix sums) const {

@@ -224,7 +224,7 @@ std::unique_ptr<Model> Model::build(std::shared_ptr<const check::TypedProgram> p
   if (!result.graph.discrete_variables().empty()) {
     if (!model->take_discrete(options, sink)) return nullptr;
     model->stages_.push_back({"eliminate", watch.lap()});
-    if (!options.marginalise) {
+    if (!options.marginalise || !model->discrete_->plan.is_affordable) {
       if (!model->describe_variables(sink)) return nullptr;
       return model;
     }
@@ -276,6 +276,10 @@ bool Model::take_discrete(const BuildOptions& options, source::DiagnosticSink& s
   }
   discrete_->plan = graph::plan_elimination(result.graph);
   if (!discrete_->plan.is_affordable) {
+    if (options.joint_if_too_costly) {
+      discrete_->graph = std::move(result.graph);
+      return true;
+    }
     report_unaffordable(discrete_->plan, result.graph, sink);
     return false;
   }

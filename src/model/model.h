@@ -20,6 +20,7 @@
 #include "model/hessian_vector.h"
 #include "model/joint_log_density.h"
 #include "model/recentrable.h"
+#include "model/soft_log_density.h"
 #include "model/state_posterior.h"
 #include "source/diagnostic.h"
 #include "vinci/context.h"
@@ -36,6 +37,8 @@ struct BuildOptions {
   /// Whether discrete parameters are summed out of the density. Without it the model has no density
   /// of its own: `joint` and `traced_graph` serve.
   bool marginalise = true;
+  /// Where that costs too much: whether to leave them in, as without it, instead of an error.
+  bool joint_if_too_costly = false;
 };
 
 /// What the stages of building took, in order.
@@ -121,6 +124,8 @@ class Model final : public LogDensity, public Recentrable {
   const std::vector<ParameterInfo>& parameters() const { return parameters_; }
   /// Elements of the discrete parameters, in order of declaration, arrays row-major.
   const std::vector<graph::DiscreteVariable>& discrete_variables() const;
+  /// Whether this is a density: false where discrete parameters were left in, see BuildOptions.
+  bool is_marginal() const { return plan_ != nullptr; }
   /// The density of parameters and states, of a program with discrete parameters. The first call
   /// makes it.
   const JointLogDensity& joint() const;
@@ -132,6 +137,10 @@ class Model final : public LogDensity, public Recentrable {
   /// The density as traced, its discrete variables leaves (graph::Op::kDiscrete); of a program
   /// without discrete parameters the same as graph().
   const graph::Graph& traced_graph() const;
+  /// The same at soft states; null, with the reason, where there is none.
+  std::unique_ptr<SoftLogDensity> soft(std::string& reason) const {
+    return SoftLogDensity::make(traced_graph(), dim(), reason);
+  }
   /// The values of constrained_names() in traced_graph().
   const std::vector<graph::Scalar>& traced_outputs() const;
   int64_t num_constrained() const { return static_cast<int64_t>(lowered_->constrained.size()); }

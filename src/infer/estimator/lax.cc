@@ -6,78 +6,13 @@
 #include <vector>
 
 #include "infer/estimator/draw_batch.h"
-#include "infer/network/mlp.h"
-#include "infer/optimizer/adam.h"
+#include "infer/estimator/surrogate.h"
 
 namespace vinci::infer {
 namespace {
 
 constexpr uint32_t kPilotStep = 1u << 31;
 constexpr uint32_t kWeightsStream = 0x80000000u;  // apart from the stream of the draws
-
-/// c(z) = level + spread net((z - centre) / scale).
-class Surrogate {
- public:
-  Surrogate(const DrawBatch& pilot, const Vector& f, Index width, double rate,
-            numeric::RandomKey key)
-      : net_({pilot.points.rows(), width, width, 1}, Activation::kTanh),
-        params_(static_cast<size_t>(net_.num_params())),
-        adam_(params_.size()),
-        rate_(rate),
-        centre_(pilot.points.rowwise().mean()),
-        scale_(((pilot.points.colwise() - centre_).rowwise().squaredNorm() /
-                static_cast<double>(pilot.size()))
-                   .cwiseSqrt()
-                   .cwiseMax(1e-300)),
-        level_(f.mean()),
-        spread_(std::max(std::sqrt((f.array() - level_).square().mean()), 1e-300)) {
-    net_.initialise(key, 0.01, params_);
-  }
-
-  struct Values {
-    Vector value;     // [n]
-    Matrix gradient;  // [D][n], d c / d z
-  };
-  Values evaluate(const Matrix& z) const {
-    Mlp::Tape tape;
-    Values v;
-    v.value = spread_ * net_.forward(params_, whiten(z), tape).row(0).transpose().array() + level_;
-    const Matrix ones = Matrix::Constant(1, z.cols(), spread_);
-    std::vector<double> unused(params_.size());
-    net_.backward(params_, tape, ones, &v.gradient, unused);
-    v.gradient.array().colwise() /= scale_.array();
-    return v;
-  }
-
-  /// gradient += d/dphi sum_l weight_l c(z_l).
-  void add_gradient(const Matrix& z, const Vector& weights, std::span<double> gradient) const {
-    Mlp::Tape tape;
-    net_.forward(params_, whiten(z), tape);
-    const Matrix adjoint = spread_ * weights.transpose();
-    net_.backward(params_, tape, adjoint, nullptr, gradient);
-  }
-
-  void descend(std::span<const double> gradient) {
-    std::vector<double> direction(params_.size());
-    adam_.direction(gradient, direction);
-    for (size_t i = 0; i < params_.size(); ++i) params_[i] -= rate_ * direction[i];
-  }
-
-  size_t num_params() const { return params_.size(); }
-  const Vector& scale() const { return scale_; }
-
- private:
-  Matrix whiten(const Matrix& z) const {
-    return (z.colwise() - centre_).array().colwise() / scale_.array();
-  }
-
-  Mlp net_;
-  std::vector<double> params_;
-  Adam adam_;
-  double rate_;
-  Vector centre_, scale_;
-  double level_, spread_;
-};
 
 class Lax final : public GradientEstimator {
  public:
@@ -99,7 +34,7 @@ class Lax final : public GradientEstimator {
       pilot_options.draws = lax_.pilot;
       const DrawBatch pilot =
           draw_batch(objective, family, lambda, pilot_options, false, key, kPilotStep + step);
-      surrogate_.emplace(pilot, pilot.log_ratios(options_), lax_.width, lax_.rate,
+      surrogate_.emplace(pilot.points, pilot.log_ratios(options_), lax_.width, lax_.rate,
                          numeric::RandomKey{key.seed, key.stream ^ kWeightsStream});
     }
     const DrawBatch batch = draw_batch(objective, family, lambda, options_, false, key, step);

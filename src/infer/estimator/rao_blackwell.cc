@@ -41,6 +41,7 @@ class RaoBlackwell final : public GradientEstimator {
     const Index dim = family.dim(), n = batch.size();
     Matrix sums(dim, n), score(2 * dim, n);
     blanket_(lanes_of(batch.points), mutable_lanes(sums));
+    objective.count(n);
     family.score(lambda, lanes_of(batch.points), mutable_lanes(score));
     const double constant = 0.5 * std::log(2 * std::numbers::pi);
     for (Index i = 0; i < dim; ++i) {
