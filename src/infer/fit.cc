@@ -66,10 +66,11 @@ class Fit {
     Judgement j = run_.judge(*candidate.q, stream::kJudge);
     run_.stage("judge", j.elbo.value);
     run_.note_bound(j.elbo);
-    const bool may_escalate = options_.escalate && options_.method == Method::kAuto;
+    const bool has_states = !options_.discrete.states.empty();
+    const bool may_escalate = options_.escalate && options_.method == Method::kAuto && !has_states;
     if (may_escalate) rungs_.climb(candidate, j);
     // In all dimensions of the full-rank families; beyond them it would cost more than the fit.
-    if (dim() <= options_.max_full_rank_dim && options_.points.empty()) {
+    if (dim() <= options_.max_full_rank_dim && options_.points.empty() && !has_states) {
       tails_ = probe_tails(objective_, j.points);
       run_.stage("tails");
     }

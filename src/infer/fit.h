@@ -11,6 +11,7 @@
 #include "infer/checkpoint.h"
 #include "infer/family/factorised.h"
 #include "infer/family/family.h"
+#include "infer/method/mixed_vi.h"
 #include "vinci/context.h"
 #include "vinci/log_density.h"
 
@@ -53,6 +54,8 @@ struct FitOptions {
   /// either is given, q is their product with normals of the other coordinates.
   std::vector<FactorBlock> factors;
   std::vector<Index> points;
+  /// Discrete coordinates: the last rows of the density's points. With them q is a mixed family.
+  DiscreteOptions discrete;
   Index num_paths = 8;
   double init_radius = 2;
   std::vector<double> init;  // unconstrained point where path 0 starts; empty: at random
@@ -61,6 +64,7 @@ struct FitOptions {
   double gap_tolerance = 0;        // nats; 0: max(0.01, 0.001 D)
   Index judge_draws = 0;           // drawn from q for the diagnosis; 0: chosen, at least `draws`
   Index max_full_rank_dim = 1000;  // larger dimensions get a family without a dense covariance
+  Index later_evaluations = 0;     // that the caller makes with the result: time is kept for them
   bool resample = true;            // hand out importance-resampled draws where that helps
   bool escalate = true;            // go on to richer approximations where a normal does not do
   FamilyPtr start;                 // of an earlier fit: where to begin if it leads; null: none

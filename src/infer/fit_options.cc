@@ -113,6 +113,16 @@ void FitOptions::validate(Index dim) const {
     }
     validate_factors(factors, points, dim);
   }
+  at_least("later_evaluations", static_cast<double>(later_evaluations), 0);
+  if (!discrete.states.empty()) {
+    if (method != Method::kAuto || family != FamilyChoice::kAuto || !factors.empty() ||
+        !points.empty()) {
+      reject("discrete parameters that are not summed out go with method and family auto");
+    }
+    if (start || !init.empty()) {
+      reject("discrete parameters that are not summed out start at random: leave init away");
+    }
+  }
   if (!init.empty() && static_cast<Index>(init.size()) != dim) {
     reject(fmt::format("init has {} numbers; the model has {} unconstrained parameters",
                        init.size(), dim));

@@ -44,6 +44,7 @@ const PathfinderResult& FitRun::start() {
   // Paths keep two vectors for each of their points.
   o.lbfgs.max_points = std::clamp<Index>(10'000'000 / (dim() * o.num_paths), 10, 1000);
   starts = pathfinder(objective, o, key(stream::kPathfinder), options.init);
+  keep_time_to_judge();
   result.num_paths = o.num_paths;
   result.num_failed_paths = starts.num_failed;
   if (starts.best < 0 && options.start) starts_from_given();
@@ -84,9 +85,20 @@ Index FitRun::judge_count() const {
   return std::max({std::min(Index{10000}, 8'000'000 / dim()), options.draws, Index{2000}});
 }
 
+/// What an evaluation costs is known by now. A density so slow that its draws would take more than
+/// a quarter of the budget has to overrun it.
+void FitRun::keep_time_to_judge() {
+  const double each = objective.elapsed_seconds() /
+                      static_cast<double>(std::max<int64_t>(1, objective.evaluations()));
+  const auto count = static_cast<double>(least_judged() + options.later_evaluations);
+  objective.reserve(std::min(each * count, 0.25 * options.budget_seconds));
+}
+
 Judgement FitRun::judge(const Family& q, uint32_t stream) {
-  return judge_family(objective, q, judge_count(), std::max<Index>(options.draws, 1000),
-                      key(stream));
+  objective.reserve(0);
+  Judgement j = judge_family(objective, q, judge_count(), least_judged(), key(stream));
+  keep_time_to_judge();
+  return j;
 }
 
 }  // namespace vinci::infer

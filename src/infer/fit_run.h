@@ -1,6 +1,7 @@
 // What the parts of a fit share: options, budget, starts, the result as it grows.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -60,6 +61,8 @@ struct FitRun {
   /// Marginals of the best path, or of the start that was given if that leads.
   MeanFieldNormal product_to_start();
 
+  /// Keeps back the time to judge q, now that it is known what an evaluation costs.
+  void keep_time_to_judge();
   /// Judges draws of q, as many as the options and the dimension ask for.
   Judgement judge(const Family& q, uint32_t stream);
   /// Every ELBO bounds the evidence: the highest is reported, whichever approximation the draws
@@ -84,6 +87,8 @@ struct FitRun {
  private:
   void starts_from_given();
   Index judge_count() const;
+  /// Draws that are judged whatever the budget says.
+  Index least_judged() const { return std::max<Index>(options.draws, 1000); }
 
   int64_t staged_evaluations_ = 0;
   double staged_seconds_ = 0;

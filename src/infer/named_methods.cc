@@ -225,9 +225,22 @@ Candidate semi_implicit(FitRun& run, bool kernel) {
   return c;
 }
 
+Candidate mixed(FitRun& run) {
+  MixedViOptions o;
+  o.discrete = run.options.discrete;
+  const MixedViResult r = mixed_vi(run.objective, o, run.key(stream::kMethod));
+  run.keep_time_to_judge();
+  run.stage(r.estimator, r.elbo);
+  Candidate c;
+  c.q = r.q;
+  c.converged = r.converged;
+  return c;
+}
+
 }  // namespace
 
 Candidate approximate(FitRun& run) {
+  if (!run.options.discrete.states.empty()) return mixed(run);
   if (!run.options.factors.empty() || !run.options.points.empty()) return factorised(run);
   switch (run.options.method) {
     case Method::kAuto:

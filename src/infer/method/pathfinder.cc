@@ -227,11 +227,15 @@ PathfinderResult pathfinder(Objective& objective, const PathfinderOptions& optio
                             numeric::RandomKey key, const std::vector<double>& start) {
   const Index dim = objective.dim();
   const Matrix starts = find_starts(objective, options, key, start);
+  // Half of the time at most: paths without an estimate of their bounds are worth nothing.
+  const double left = objective.seconds_left();
+  if (std::isfinite(left)) objective.reserve(0.5 * std::max(0.0, left));
   const std::vector<Path> paths = lbfgs_ascend(objective, lanes_of(starts), options.lbfgs);
+  objective.reserve(0);
 
   std::vector<Candidate> candidates;
   for (size_t p = 0; p < paths.size(); ++p) {
-    if (paths[p].size() == 0) continue;
+    if (paths[p].size() == 0 || (p > 0 && objective.seconds_left() < 0.25 * left)) continue;
     std::vector<Candidate> of_path = candidates_of(paths[p], p, dim, options);
     candidates.insert(candidates.end(), of_path.begin(), of_path.end());
   }
