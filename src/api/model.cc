@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "api/impl.h"
+#include "api/persistence.h"
 
 namespace vinci {
 
@@ -27,13 +28,6 @@ Variable::Block public_block(model::VariableInfo::Block block) {
       break;
   }
   return Variable::Block::kGeneratedQuantities;
-}
-
-std::vector<std::string> bracket_names(const std::vector<std::string>& columns) {
-  std::vector<std::string> names;
-  names.reserve(columns.size());
-  for (const std::string& column : columns) names.push_back(draws::bracket_name(column));
-  return names;
 }
 
 }  // namespace
@@ -64,8 +58,8 @@ Model::Model(const Program& program, const Data& data, const ModelOptions& optio
   for (const model::VariableInfo& v : impl->model->variables()) {
     impl->variables.push_back({v.name, v.dims, public_block(v.block)});
   }
-  impl->constrained_names = bracket_names(impl->model->constrained_names());
-  impl->unconstrained_names = bracket_names(impl->model->unconstrained_names());
+  impl->constrained_names = api::bracket_names(impl->model->constrained_names());
+  impl->unconstrained_names = api::coordinate_names(*impl->model);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   impl->seconds = seconds.count();
   impl_ = std::move(impl);

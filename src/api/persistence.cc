@@ -88,12 +88,15 @@ T take(const Json& json, const char* name, const std::string& path) {
 
 }  // namespace
 
-std::vector<std::string> coordinate_names(const model::Model& model) {
+std::vector<std::string> bracket_names(const std::vector<std::string>& columns) {
   std::vector<std::string> names;
-  for (const std::string& name : model.unconstrained_names()) {
-    names.push_back(draws::bracket_name(name));
-  }
+  names.reserve(columns.size());
+  for (const std::string& column : columns) names.push_back(draws::bracket_name(column));
   return names;
+}
+
+std::vector<std::string> coordinate_names(const model::Model& model) {
+  return bracket_names(model.unconstrained_names());
 }
 
 std::string fingerprint(const source::SourceMap& sources) {

@@ -15,6 +15,8 @@
 
 namespace vinci::api {
 
+/// Columns as people write them: `theta[3]` of `theta.3`.
+std::vector<std::string> bracket_names(const std::vector<std::string>& columns);
 /// The unconstrained coordinates as records and checkpoints name them: `theta[3]`.
 std::vector<std::string> coordinate_names(const model::Model& model);
 

@@ -15,16 +15,13 @@
 namespace vinci::infer {
 
 SemiImplicitMixture::SemiImplicitMixture(AffineMap frame, std::vector<double> centres,
-                                         std::vector<double> sd, Wide wide)
-    : frame_(std::move(frame)), centres_(std::move(centres)), sd_(std::move(sd)), wide_(wide) {
+                                         std::vector<double> sd)
+    : frame_(std::move(frame)), centres_(std::move(centres)), sd_(std::move(sd)) {
   const auto d = static_cast<size_t>(dim());
   VINCI_CHECK(d > 0 && sd_.size() == d && !centres_.empty() && centres_.size() % d == 0);
-  VINCI_CHECK(wide.share >= 0 && wide.share < 1 && wide.scale > 0);
-  const double common =
-      -frame_.log_abs_det() - 0.5 * static_cast<double>(d) * std::log(2 * std::numbers::pi);
-  wide_log_normaliser_ =
-      std::log(wide.share) + common - static_cast<double>(d) * std::log(wide.scale);
-  log_normaliser_ = common + std::log1p(-wide.share) - std::log(static_cast<double>(count()));
+  log_normaliser_ = -frame_.log_abs_det() -
+                    0.5 * static_cast<double>(d) * std::log(2 * std::numbers::pi) -
+                    std::log(static_cast<double>(count()));
   for (const double s : sd_) log_normaliser_ -= std::log(s);
   for (size_t i = 0; i < centres_.size(); ++i) centres_[i] /= sd_[i % d];
 }
@@ -42,13 +39,7 @@ void SemiImplicitMixture::draw(numeric::RandomKey key, uint32_t step, uint32_t f
   numeric::fill_uniform({key.seed, ~key.stream}, step, first_lane, 1, lanes, choice.data(), lanes);
   const auto m = static_cast<double>(count());
   for (Index l = 0; l < lanes; ++l) {
-    // The unit interval is the wide normal's share, then the components'.
-    if (choice[l] < wide_.share) {
-      noise.col(l) *= wide_.scale;
-      continue;
-    }
-    const double place = (choice[l] - wide_.share) / (1 - wide_.share) * m;
-    const Index component = std::min(static_cast<Index>(place), count() - 1);
+    const Index component = std::min(static_cast<Index>(choice[l] * m), count() - 1);
     for (Index d = 0; d < dim(); ++d) {
       noise(d, l) += centres_[static_cast<size_t>(component * dim() + d)];
       noise(d, l) *= sd_[static_cast<size_t>(d)];
@@ -62,7 +53,6 @@ void SemiImplicitMixture::log_q(LaneMatrix points, std::span<double> density) co
   using namespace numeric;
   Matrix y(dim(), points.lanes);
   frame_.inverse(points, mutable_lanes(y));
-  const Vector squares = y.colwise().squaredNorm().transpose();
   y.array().colwise() /= map_vector(sd_).array();
   std::vector<double> scratch(static_cast<size_t>(normal_mixture_scratch(dim())));
   NormalMixture job;
@@ -75,18 +65,11 @@ void SemiImplicitMixture::log_q(LaneMatrix points, std::span<double> density) co
   job.log_sum = density.data();
   job.scratch = scratch.data();
   VINCI_SIMD_SELECT(normal_mixture)(job);
-  for (size_t l = 0; l < density.size(); ++l) {
-    const double narrow = density[l] + log_normaliser_;
-    const double wide =
-        wide_log_normaliser_ - 0.5 * squares[static_cast<Index>(l)] / (wide_.scale * wide_.scale);
-    const double top = std::max(narrow, wide);
-    density[l] =
-        wide_.share > 0 ? top + std::log(std::exp(narrow - top) + std::exp(wide - top)) : narrow;
-  }
+  for (double& v : density) v += log_normaliser_;
 }
 
 double SemiImplicitMixture::entropy() const {
-  if (count() > 1 || wide_.share > 0) return std::numeric_limits<double>::quiet_NaN();
+  if (count() > 1) return std::numeric_limits<double>::quiet_NaN();
   return 0.5 * static_cast<double>(dim()) - log_normaliser_;
 }
 

@@ -1,8 +1,7 @@
-// q = (1 - w)/M sum_m N(m + C psi_m, C diag(s^2) C') + w N(m, t^2 C C'): a semi-implicit
-// distribution whose mixing noise has been drawn once and for all, and a wide normal of its frame.
+// q = 1/M sum_m N(m + C psi_m, C diag(s^2) C'): a semi-implicit distribution whose mixing noise has
+// been drawn once and for all.
 #pragma once
 
-#include <utility>
 #include <vector>
 
 #include "infer/family/affine_map.h"
@@ -17,15 +16,8 @@ namespace vinci::infer {
 /// sees is never better than the truth about its draws. log q costs O(M D) a point.
 class SemiImplicitMixture final : public Family {
  public:
-  struct Wide {
-    double share = 0;  // w, in [0, 1)
-    double scale = 1;  // t, > 0
-  };
   /// centres: [M][D], psi in the coordinates of the frame; sd: [D], > 0.
-  SemiImplicitMixture(AffineMap frame, std::vector<double> centres, std::vector<double> sd,
-                      Wide wide);
-  SemiImplicitMixture(AffineMap frame, std::vector<double> centres, std::vector<double> sd)
-      : SemiImplicitMixture(std::move(frame), std::move(centres), std::move(sd), Wide{}) {}
+  SemiImplicitMixture(AffineMap frame, std::vector<double> centres, std::vector<double> sd);
 
   Index dim() const override { return frame_.dim(); }
   Index count() const { return static_cast<Index>(centres_.size()) / dim(); }
@@ -41,9 +33,7 @@ class SemiImplicitMixture final : public Family {
   AffineMap frame_;
   std::vector<double> centres_;  // [M][D], psi / sd
   std::vector<double> sd_;
-  Wide wide_;
-  double log_normaliser_ = 0;       // of a component, its weight included
-  double wide_log_normaliser_ = 0;  // likewise; -inf without it
+  double log_normaliser_ = 0;  // of a component, its weight included
 };
 
 }  // namespace vinci::infer

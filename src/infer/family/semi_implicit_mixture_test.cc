@@ -66,27 +66,6 @@ TEST(SemiImplicitMixture, EqualsAMixtureOfNormals) {
   EXPECT_LT((z.middleCols(13, 7) - part).cwiseAbs().maxCoeff(), 1e-13);
 }
 
-TEST(SemiImplicitMixture, WideNormalHasItsShare) {
-  const AffineMap frame = AffineMap::diagonal({1, -1}, {2, 0.5});
-  const SemiImplicitMixture narrow(frame, {0, 0, 2, 1}, {1, 0.5});
-  const SemiImplicitMixture wide(frame, {0, 0}, {3, 3});
-  const SemiImplicitMixture both(frame, {0, 0, 2, 1}, {1, 0.5}, {0.2, 3});
-  constexpr Index kDraws = 20000;
-  Matrix z(2, kDraws);
-  Vector log_q(kDraws), log_narrow(kDraws), log_wide(kDraws);
-  both.draw({1, 1}, 0, 0, mutable_lanes(z), span_of(log_q));
-  narrow.log_q(lanes_of(z), span_of(log_narrow));
-  wide.log_q(lanes_of(z), span_of(log_wide));
-  const Vector expected = 0.8 * log_narrow.array().exp() + 0.2 * log_wide.array().exp();
-  EXPECT_LT((log_q - Vector(expected.array().log())).cwiseAbs().maxCoeff(), 1e-11);
-  // E_q[p / q] = 1 for both parts.
-  for (const Vector* part : {&log_narrow, &log_wide}) {
-    const Vector ratio = (*part - log_q).array().exp();
-    const double sd = std::sqrt((ratio.array() - ratio.mean()).square().mean());
-    EXPECT_NEAR(ratio.mean(), 1, 4 * sd / std::sqrt(kDraws));
-  }
-}
-
 TEST(SemiImplicitMixture, DrawsHaveItsDensity) {
   // E_q[p / q] = 1 for any density p that q covers; here p is the first component.
   const SemiImplicitMixture q(AffineMap::identity(2), {0, 0, 2, 1, -1, 3}, {1, 0.5});

@@ -7,6 +7,7 @@
 
 #include "infer/dense.h"
 #include "infer/judgement.h"
+#include "infer/method/windows.h"
 
 namespace vinci::infer {
 namespace {
@@ -94,29 +95,6 @@ struct Warp {
     w.inverse = information.inverse();
     return w;
   }
-};
-
-/// Mean of a stream of numbers with its standard error.
-class RunningMean {
- public:
-  void add(double x) {
-    ++count_;
-    const double d = x - mean_;
-    mean_ += d / static_cast<double>(count_);
-    squares_ += d * (x - mean_);
-  }
-  Index count() const { return count_; }
-  double mean() const { return mean_; }
-  double error() const {
-    if (count_ < 2) return std::numeric_limits<double>::infinity();
-    const auto n = static_cast<double>(count_);
-    return std::sqrt(squares_ / (n - 1) / n);
-  }
-
- private:
-  Index count_ = 0;
-  double mean_ = 0;
-  double squares_ = 0;
 };
 
 /// m, C (of the standardised warp), skew, log tail.
@@ -328,9 +306,7 @@ SinhArcsinhResult fit_sinh_arcsinh(Objective& objective, const FullRankNormal& s
   const std::vector<double> ones(static_cast<size_t>(dim), 1.0);
   SinhArcsinhResult result{SinhArcsinhNormal(start, none, ones)};
   Ascent ascent(objective, start, batch);
-  // Sums over the window that is filling and over the one before it.
-  Parameters sum = Parameters::zero(dim), old_sum = Parameters::zero(dim);
-  Index count = 0, old_count = 0;
+  IterateAverage<Parameters> average(Parameters::zero(dim));
   RunningMean gap, elbo;
   Parameters best = ascent.parameters();
   double best_elbo = -std::numeric_limits<double>::infinity(), caution = 1;
@@ -339,8 +315,7 @@ SinhArcsinhResult fit_sinh_arcsinh(Objective& objective, const FullRankNormal& s
     gap.add(ascent.gap());
     elbo.add(ascent.elbo());
     ascent.step(caution * options.step / (1 + options.step_decay * static_cast<double>(t)));
-    sum.add(ascent.parameters());
-    ++count;
+    average.add(ascent.parameters());
     result.iterations = t + 1;
     if (gap.count() < std::max(options.window, t / 3)) continue;
     result.gap = gap.mean();
@@ -362,20 +337,14 @@ SinhArcsinhResult fit_sinh_arcsinh(Objective& objective, const FullRankNormal& s
     }
     // Iterates of a window far from the optimum were still on their way.
     constexpr double kFar = 4;
-    const bool forget = fell || result.gap > kFar * options.gap_tolerance;
-    old_sum = forget ? Parameters::zero(dim) : sum;
-    old_count = forget ? 0 : count;
-    sum = Parameters::zero(dim);
-    count = 0;
+    if (fell || result.gap > kFar * options.gap_tolerance) average.clear();
+    average.roll();
     gap = {};
     elbo = {};
   }
   result.nonfinite = ascent.nonfinite();
   if (result.iterations == 0) return result;
-  sum.add(old_sum);
-  const SinhArcsinhNormal end = count + old_count > 0
-                                    ? sum.divided(static_cast<double>(count + old_count)).family()
-                                    : ascent.parameters().family();
+  const SinhArcsinhNormal end = (average.empty() ? ascent.parameters() : average.mean()).family();
   // Not worse than the start, on common noise.
   constexpr Index kDraws = 1000;
   const numeric::RandomKey other{~key.seed, key.stream};

@@ -256,8 +256,7 @@ SemiImplicitResult kernel_semi_implicit(Objective& objective, const AffineMap& f
   result.iterations = t;
   if (!any && t > 0) return result;
   result.converged = t == options.iterations;
-  result.approximation =
-      sample_mixture(frame, mixing, result.params, options.reference, key, options.wide);
+  result.approximation = sample_mixture(frame, mixing, result.params, options.reference, key);
   return result;
 }
 

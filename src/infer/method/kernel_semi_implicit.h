@@ -60,7 +60,6 @@ struct KernelSemiImplicitOptions {
   /// The power of p rises from 0.1 to 1 over the first half of the steps.
   bool anneal = false;
   Index reference = 10000;
-  SemiImplicitMixture::Wide wide;  // of that mixture; by default none
 };
 
 /// Adam on KSD^2; `trace` holds it. [Cheng et al. 2024, algorithm 1]

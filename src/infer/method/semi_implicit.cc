@@ -154,15 +154,14 @@ SurrogateBound SurrogateBoundEstimator::evaluate(std::span<const double> params,
 std::shared_ptr<const SemiImplicitMixture> sample_mixture(const AffineMap& frame,
                                                           const Mixing& mixing,
                                                           std::span<const double> params,
-                                                          Index count, numeric::RandomKey key,
-                                                          SemiImplicitMixture::Wide wide) {
+                                                          Index count, numeric::RandomKey key) {
   Mlp::Tape tape;
   const Matrix psi =
       mixing.centres(params, noise_of(key, kReferenceStep, 0, mixing.noise_dim(), count), tape);
   const Vector sd = mixing.sd(params);
   if (!psi.allFinite() || !sd.allFinite() || !(sd.minCoeff() > 0)) return nullptr;
   const Matrix by_centre = psi.transpose();
-  return std::make_shared<SemiImplicitMixture>(frame, to_std(by_centre), to_std(sd), wide);
+  return std::make_shared<SemiImplicitMixture>(frame, to_std(by_centre), to_std(sd));
 }
 
 SemiImplicitResult semi_implicit(Objective& objective, const AffineMap& frame,
@@ -241,8 +240,7 @@ SemiImplicitResult semi_implicit(Objective& objective, const AffineMap& frame,
   result.bound_error = std::sqrt(last_error);
   const double slack = 0.01 + 3 * std::sqrt(last_error + before_error);
   result.converged = t == options.iterations && last - before <= slack;
-  result.approximation =
-      sample_mixture(frame, mixing, result.params, options.reference, key, options.wide);
+  result.approximation = sample_mixture(frame, mixing, result.params, options.reference, key);
   return result;
 }
 

@@ -79,11 +79,10 @@ struct SemiImplicitOptions {
   SurrogateBoundEstimator::Options bound;  // `inner`: the last K
   Index first_inner = 20;  // K grows from this to `bound.inner` over the first half of the steps
   Index iterations = 2000;
-  double rate = 0.01;              // of Adam
-  double decay = 0.75;             // of the rate, every 100 iterations
-  double least_rate = 0;           // below which it does not decay
-  Index reference = 10000;         // draws of psi in the mixture that is handed out
-  SemiImplicitMixture::Wide wide;  // of that mixture; by default none
+  double rate = 0.01;       // of Adam
+  double decay = 0.75;      // of the rate, every 100 iterations
+  double least_rate = 0;    // below which it does not decay
+  Index reference = 10000;  // draws of psi in the mixture that is handed out
 };
 
 /// Adam on L_K. [Yin and Zhou 2018, algorithm 1]
@@ -94,7 +93,6 @@ SemiImplicitResult semi_implicit(Objective& objective, const AffineMap& frame,
 std::shared_ptr<const SemiImplicitMixture> sample_mixture(const AffineMap& frame,
                                                           const Mixing& mixing,
                                                           std::span<const double> params,
-                                                          Index count, numeric::RandomKey key,
-                                                          SemiImplicitMixture::Wide wide = {});
+                                                          Index count, numeric::RandomKey key);
 
 }  // namespace vinci::infer

@@ -7,71 +7,22 @@
 #include <utility>
 
 #include "infer/dense.h"
+#include "infer/method/windows.h"
 
 namespace vinci::infer {
 namespace {
 
-/// Mean and standard error of the mean of a stream of numbers.
-class RunningMean {
- public:
-  void add(double x) {
-    ++count_;
-    const double d = x - mean_;
-    mean_ += d / static_cast<double>(count_);
-    squares_ += d * (x - mean_);
-  }
-  Index count() const { return count_; }
-  double mean() const { return mean_; }
-  double error() const {
-    if (count_ < 2) return std::numeric_limits<double>::infinity();
-    const auto n = static_cast<double>(count_);
-    return std::sqrt(squares_ / (n - 1) / n);
-  }
+/// Mean and factor of a normal.
+struct Moments {
+  Vector mean;
+  Matrix factor;
 
- private:
-  Index count_ = 0;
-  double mean_ = 0;
-  double squares_ = 0;
-};
-
-/// Means of iterates over the last two windows: half of it forgotten with every window.
-class IterateAverage {
- public:
-  explicit IterateAverage(Index dim)
-      : mean_(Vector::Zero(dim)),
-        factor_(Matrix::Zero(dim, dim)),
-        old_mean_(mean_),
-        old_factor_(factor_) {}
-  void add(const Vector& mean, const Matrix& factor) {
-    mean_ += mean;
-    factor_ += factor;
-    ++count_;
+  void add(const Moments& m) {
+    mean += m.mean;
+    factor += m.factor;
   }
-  void roll() {
-    std::swap(mean_, old_mean_);
-    std::swap(factor_, old_factor_);
-    old_count_ = std::exchange(count_, 0);
-    mean_.setZero();
-    factor_.setZero();
-  }
-  void clear() {
-    mean_.setZero();
-    factor_.setZero();
-    count_ = 0;
-  }
-  FullRankNormal normal() const {
-    const auto n = static_cast<double>(std::max<Index>(1, count_ + old_count_));
-    return {to_std(Vector((mean_ + old_mean_) / n)), to_std(Matrix((factor_ + old_factor_) / n))};
-  }
-  bool empty() const { return count_ + old_count_ == 0; }
-
- private:
-  Vector mean_;
-  Matrix factor_;
-  Vector old_mean_;
-  Matrix old_factor_;
-  Index count_ = 0;
-  Index old_count_ = 0;
+  Moments divided(double n) const { return {mean / n, Matrix(factor / n)}; }
+  FullRankNormal normal() const { return {to_std(mean), to_std(factor)}; }
 };
 
 constexpr Index kLateEvaluations = 6000;
@@ -180,7 +131,8 @@ NaturalGradientResult sqrt_natural_gradient(Objective& objective, const FullRank
   const Index window = std::max<Index>(4, options.gap_window / batch);
   NaturalGradientResult result{start};
   Ascent ascent(objective, start, batch);
-  IterateAverage average(objective.dim());
+  const Index dim = objective.dim();
+  IterateAverage<Moments> average({Vector::Zero(dim), Matrix::Zero(dim, dim)});
   RunningMean gap, elbo;
   for (Index t = 0; t < options.max_iterations && !objective.should_stop(); ++t) {
     ascent.estimate(key, static_cast<uint32_t>(t));
@@ -188,12 +140,12 @@ NaturalGradientResult sqrt_natural_gradient(Objective& objective, const FullRank
     elbo.add(ascent.elbo());
     ascent.step(options.step /
                 (1 + options.step_decay * static_cast<double>(t + options.first_iteration)));
-    average.add(ascent.mean(), ascent.factor());
+    average.add({ascent.mean(), ascent.factor()});
     result.iterations = t + 1;
     if (options.checkpoints != nullptr && elbo.count() >= std::max<Index>(8, window / 2) &&
         options.checkpoints->due()) {
       options.checkpoints->offer({"natural gradient", t + 1,
-                                  std::make_shared<FullRankNormal>(average.normal()),
+                                  std::make_shared<FullRankNormal>(average.mean().normal()),
                                   elbo.mean() - 3 * elbo.error()});
     }
     if (gap.count() < std::max(window, t / 2)) continue;
@@ -217,7 +169,7 @@ NaturalGradientResult sqrt_natural_gradient(Objective& objective, const FullRank
     elbo = {};
   }
   result.nonfinite = ascent.nonfinite();
-  if (!average.empty()) result.normal = average.normal();
+  if (!average.empty()) result.normal = average.mean().normal();
   return result;
 }
 
