@@ -60,10 +60,11 @@ std::string utc_now() {
 }
 
 /// Constrained values of draws [count][D] as rows [count][num_constrained]. Discrete parameters are
-/// drawn by `seed`.
+/// drawn by `seed`; those that were not summed out are the last rows of the draws.
 std::vector<double> constrain_draws(const model::Model& model, std::span<const double> draws,
                                     Index count, uint64_t seed) {
-  const Index dim = model.dim();
+  const bool is_marginal = model.is_marginal();
+  const Index dim = is_marginal ? model.dim() : model.joint().dim();
   const auto outputs = static_cast<Index>(model.num_constrained());
   std::vector<double> result(static_cast<size_t>(count * outputs));
   constexpr Index kBlock = 64;
@@ -77,8 +78,13 @@ std::vector<double> constrain_draws(const model::Model& model, std::span<const d
             draws[static_cast<size_t>((first + l) * dim + d)];
       }
     }
-    model.constrain({points.data(), dim, used, kBlock}, {values.data(), outputs, used, kBlock},
-                    seed, static_cast<uint64_t>(first));
+    const LaneMatrix at{points.data(), dim, used, kBlock};
+    const MutableLaneMatrix out{values.data(), outputs, used, kBlock};
+    if (is_marginal) {
+      model.constrain(at, out, seed, static_cast<uint64_t>(first));
+    } else {
+      model.joint().constrain(at, out);
+    }
     for (Index l = 0; l < used; ++l) {
       for (Index k = 0; k < outputs; ++k) {
         result[static_cast<size_t>((first + l) * outputs + k)] =
@@ -103,6 +109,10 @@ std::string_view to_string(diagnose::BoundUse use) {
   return "not-computed";
 }
 
+Index num_quantity_draws(Index num_quantities) {
+  return std::clamp(kQuantityNumbers / num_quantities, kMinQuantityDraws, kMaxQuantityDraws);
+}
+
 /// Judges each constrained quantity by fresh draws of q: its k-hat (the worst tail of the weights
 /// and of the quantity under them), how well its mean is known, and how far q's own mean and sd may
 /// be off; and q as a whole.
@@ -111,10 +121,8 @@ void judge_quantities(const LogDensity& density, const model::Model* model,
   if (!result.approximation || result.dim == 0) return;
   const Index dim = result.dim;
   constexpr Index kBlock = 64;
-  const Index num_quantities = std::max<Index>(dim, std::ssize(record.parameters));
   const Index num_draws =
-      std::clamp(kQuantityNumbers / num_quantities, kMinQuantityDraws, kMaxQuantityDraws) / kBlock *
-      kBlock;
+      num_quantity_draws(std::max<Index>(dim, std::ssize(record.parameters))) / kBlock * kBlock;
   std::vector<double> draws(static_cast<size_t>(num_draws * dim));
   std::vector<double> log_ratio;
   std::vector<double> points(static_cast<size_t>(dim * kBlock));
@@ -417,6 +425,8 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
       model != nullptr ? model->rejections() : std::vector<model::Rejection>();
   infer::FitOptions inner = options;
   inner.draws = num_summary_draws(density, model, options.draws);
+  inner.later_evaluations =
+      num_quantity_draws(density.dim() + (model != nullptr ? model->num_constrained() : 0) + 1);
   ConjugateNotes notes;
   outcome.result = fit_or_judge(density, model, conjugate, inner, context, notes);
   const std::vector<draws::ParameterSummary> summary =
@@ -432,13 +442,17 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
                     {"draws", std::to_string(options.draws)},
                     {"budget_seconds", fmt::format("{}", options.budget_seconds)},
                     {"budget_evaluations", std::to_string(options.budget_evaluations)}};
-  record.num_unconstrained = result.dim;
+  record.num_unconstrained = result.dim - static_cast<Index>(options.discrete.states.size());
   if (model != nullptr) {
     record.num_observations = model->num_terms();
     record.num_plates = model->num_plates();
     for (const model::BuildStage& stage : model->stages()) {
       record.stages.push_back({stage.name, {}, 0, stage.seconds});
     }
+  }
+  if (!options.discrete.states.empty()) {
+    record.options.emplace_back("discrete",
+                                infer::to_string(infer::chosen_method(options.discrete)));
   }
   record.num_draws = result.num_draws;
   record.method = infer::to_string(options.method);
@@ -493,7 +507,8 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
     judge_quantities(density, model, result, options.seed, record);
   }
   if (model != nullptr) note_states(*model, result, record);
-  if (result.approximation) {
+  // Those with states are no start for another fit.
+  if (result.approximation && options.discrete.states.empty()) {
     record.approximation = infer::to_json(*result.approximation, kMaxRecordedDim);
     if (model != nullptr) {
       record.unconstrained_names = coordinate_names(*model);

@@ -1,5 +1,6 @@
 #include "api/state_summary.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace vinci::api {
@@ -23,16 +24,28 @@ std::vector<int64_t> state_of_column(const model::Model& model) {
   return states;
 }
 
-void note_states(const model::Model& model, const infer::FitResult& result,
-                 draws::RunRecord& record) {
-  const auto& variables = model.discrete_variables();
-  if (variables.empty()) return;
-  record.elimination = model.describe_elimination();
-  if (result.dim == 0) {
-    record.reasons = {
-        "All parameters are discrete and were summed out: probabilities and evidence are exact."};
+namespace {
+
+/// Shares of the draws, whose last coordinates are the states, in each state.
+std::vector<double> shares(const std::vector<graph::DiscreteVariable>& variables,
+                           const infer::FitResult& result) {
+  std::vector<double> sum;
+  const Index first = result.dim - static_cast<Index>(variables.size());
+  for (size_t m = 0; m < variables.size(); ++m) {
+    std::vector<double> own(static_cast<size_t>(variables[m].num_states()), 0.0);
+    for (Index i = 0; i < result.num_draws; ++i) {
+      const double z =
+          result.draws[static_cast<size_t>(i * result.dim + first + static_cast<Index>(m))];
+      own[static_cast<size_t>(z - static_cast<double>(variables[m].low))] +=
+          1 / static_cast<double>(result.num_draws);
+    }
+    sum.insert(sum.end(), own.begin(), own.end());
   }
-  if (result.num_draws == 0) return;
+  return sum;
+}
+
+/// E[p(z = k | theta)] over the draws.
+std::vector<double> exact_marginals(const model::Model& model, const infer::FitResult& result) {
   const model::StatePosterior& posterior = model.state_posterior();
   std::vector<double> sum(static_cast<size_t>(posterior.num_states()), 0.0);
   // Without continuous parameters all draws are the same point.
@@ -50,12 +63,35 @@ void note_states(const model::Model& model, const infer::FitResult& result,
     }
     posterior.add_marginals({points.data(), result.dim, used, kBlock}, weights, sum);
   }
+  return sum;
+}
+
+}  // namespace
+
+void note_states(const model::Model& model, const infer::FitResult& result,
+                 draws::RunRecord& record) {
+  const auto& variables = model.discrete_variables();
+  if (variables.empty()) return;
+  record.elimination = model.describe_elimination();
+  if (result.dim == 0) {
+    record.reasons = {
+        "All parameters are discrete and were summed out: probabilities and evidence are exact."};
+  }
+  if (result.num_draws == 0) return;
+  const std::vector<double> sum =
+      model.is_marginal() ? exact_marginals(model, result) : shares(variables, result);
+  std::vector<size_t> first_state;
+  size_t num_states = 0;
+  for (const graph::DiscreteVariable& v : variables) {
+    first_state.push_back(num_states);
+    num_states += static_cast<size_t>(v.num_states());
+  }
   const std::vector<int64_t> states = state_of_column(model);
   for (size_t row = 0; row < states.size() && row < record.parameters.size(); ++row) {
     if (states[row] < 0) continue;
     const auto m = static_cast<size_t>(states[row]);
     draws::ParameterSummary& summary = record.parameters[row];
-    const auto begin = sum.begin() + posterior.first_state(m);
+    const auto begin = sum.begin() + static_cast<std::ptrdiff_t>(first_state[m]);
     summary.first_state = variables[m].low;
     summary.probabilities.assign(begin, begin + variables[m].num_states());
   }

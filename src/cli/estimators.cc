@@ -11,12 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "api/discrete_choice.h"
 #include "cli/command.h"
 #include "draws/atomic_file.h"
 #include "infer/estimator_study.h"
 #include "infer/family/full_rank_normal_family.h"
 #include "infer/family/mean_field_normal_family.h"
 #include "infer/method/advi.h"
+#include "infer/method/mixed_vi.h"
 #include "infer/method/pathfinder.h"
 #include "model/blankets.h"
 #include "vinci/error.h"
@@ -57,6 +59,8 @@ struct EstimatorsCommand {
             std::make_shared<infer::FullRankNormalFamily>(q.dim())};
   }
   bool wants_full_rank() const { return family == "full-rank"; }
+  infer::EstimatorStudy study_continuous(const model::Model& model, const Context& context) const;
+  infer::EstimatorStudy study_discrete(const model::Model& model, const Context& context);
   At from_pathfinder(infer::Objective& objective) const;
   At from_advi(infer::Objective& objective) const;
   At from_file(Index dim) const;
@@ -161,6 +165,43 @@ EstimatorsCommand::At EstimatorsCommand::from_file(Index dim) const {
   return full_rank({mean, factor});
 }
 
+infer::EstimatorStudy EstimatorsCommand::study_continuous(const model::Model& model,
+                                                          const Context& context) const {
+  infer::Objective objective(model, context);
+  const At q = at == "pathfinder" ? from_pathfinder(objective)
+               : at == "advi"     ? from_advi(objective)
+                                  : from_file(model.dim());
+  const model::Blankets blankets(model);
+  return infer::study_estimators(
+      model, *q.family, q.lambda,
+      [&](LaneMatrix points, MutableLaneMatrix sums) { blankets.evaluate(points, sums); }, study,
+      context);
+}
+
+/// Of logits and means at a mixed family that is on its way: some steps from a start at random.
+infer::EstimatorStudy EstimatorsCommand::study_discrete(const model::Model& model,
+                                                        const Context& context) {
+  if (at != "pathfinder" || wants_full_rank()) {
+    throw Error(Error::Kind::kInput,
+                "A program with discrete parameters is studied at a mean-field q of its own; "
+                "leave --at and --family away.");
+  }
+  at = "a fit that is on its way";
+  const model::JointLogDensity& joint = model.joint();
+  std::string reason;
+  infer::MixedViOptions options;
+  options.discrete = api::discrete_options(model, infer::DiscreteMethod::kConcrete, reason);
+  options.discrete.method = infer::DiscreteMethod::kAuto;
+  options.starts = 1;
+  options.trial = 40;
+  options.max_iterations = 1;
+  infer::Objective objective(joint, context);
+  const auto q = infer::mixed_vi(objective, options, {study.seed, 1}).q;
+  return infer::study_discrete_estimators(joint, q->family(), q->lambda(),
+                                          options.discrete.blankets, options.discrete.relaxed.get(),
+                                          study, context);
+}
+
 int EstimatorsCommand::run() {
   study.validate();
   Context context;
@@ -175,11 +216,13 @@ int EstimatorsCommand::run() {
     build.seed = study.seed;
     build.context = &context;
     build.messages = &std::cerr;
+    build.marginalise = false;
     model = model::Model::build(typed, table, build, run.sink);
   }
   run.report(program);
   if (!model) return kExitInput;
-  if (model->dim() == 0) {
+  const bool has_states = !model->is_marginal();
+  if (model->dim() == 0 && !has_states) {
     throw Error(
         Error::Kind::kInput,
         fmt::format("{} has no parameters: there is no gradient to estimate.", program.program));
@@ -193,15 +236,8 @@ int EstimatorsCommand::run() {
                             program.program, model->dim(), family, most));
   }
 
-  infer::Objective objective(*model, context);
-  const At q = at == "pathfinder" ? from_pathfinder(objective)
-               : at == "advi"     ? from_advi(objective)
-                                  : from_file(model->dim());
-  const model::Blankets blankets(*model);
-  const infer::EstimatorStudy result = infer::study_estimators(
-      *model, *q.family, q.lambda,
-      [&](LaneMatrix points, MutableLaneMatrix sums) { blankets.evaluate(points, sums); }, study,
-      context);
+  const infer::EstimatorStudy result =
+      has_states ? study_discrete(*model, context) : study_continuous(*model, context);
   if (!plot.empty()) {
     const std::string svg = infer::estimator_svg(result);
     draws::write_file_atomically(plot, [&](draws::FileWriter& out) { out.write(svg); });
@@ -210,8 +246,8 @@ int EstimatorsCommand::run() {
     std::cout << infer::estimator_json(result);
     return kExitDone;
   }
-  fmt::print("{}: gradients of the ELBO over {} ({} parameters) at {}\n", program.program,
-             result.family, result.num_params, at);
+  fmt::print("{}: gradients of the ELBO over {} ({} {}) at {}\n", program.program, result.family,
+             result.num_params, has_states ? "logits" : "parameters", at);
   fmt::print(
       "{} estimates of {} draws; reference gradient |g| = {:.4g} +- {:.2g} from {} draws\n\n",
       result.options.estimates, result.options.draws, result.gradient_norm, result.gradient_error,

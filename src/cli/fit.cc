@@ -150,6 +150,8 @@ int FitCommand::run() {
     build.context = &context;
     build.messages = &std::cerr;
     build.points = api::split_names(points);
+    build.marginalise = !api::sampling_of(discrete);
+    build.joint_if_too_costly = discrete.empty();
     model = model::Model::build(typed, table, build, run.sink);
   }
   if (model && !init.empty()) start_from(*model, run);
@@ -169,7 +171,8 @@ int FitCommand::run() {
   }
   if (model && has_factors) api::choose_factors(family, *model, fit, run.sink);
   if (model && !points.empty()) api::choose_points(points, *model, fit, run.sink);
-  if (model && !discrete.empty() && api::choose_discrete(discrete, *model, run.sink)) {
+  if (model && (!discrete.empty() || !model->is_marginal()) &&
+      api::choose_discrete(discrete, *model, fit, run.sink)) {
     if (fit.method != infer::Method::kAuto && fit.method != infer::Method::kCavi) {
       run.sink.error(source::DiagnosticKind::kOption, {},
                      fmt::format("`--discrete {}`: coordinate ascent is a method of its own; "
@@ -179,7 +182,7 @@ int FitCommand::run() {
     fit.method = infer::Method::kCavi;
   }
   std::shared_ptr<api::ConjugateFit> conjugate;
-  if (model && !run.sink.has_errors() && api::may_be_conjugate(fit)) {
+  if (model && model->is_marginal() && !run.sink.has_errors() && api::may_be_conjugate(fit)) {
     source::DiagnosticSink own;  // what is wrong with program or data, the model has said
     std::vector<conjugate::Misfit> misfits;
     conjugate = api::fit_conjugate(*typed, table, fit, cavi, misfits, own, context);
@@ -191,10 +194,12 @@ int FitCommand::run() {
   const bool failed = !model || run.sink.has_errors();
   run.report(program);
   if (failed) return kExitInput;
-  fit.validate(model->dim());
+  const LogDensity& density =
+      model->is_marginal() ? static_cast<const LogDensity&>(*model) : model->joint();
+  fit.validate(density.dim());
   const std::string base = stem(program.program);
   if (checkpoint.empty()) checkpoint = resume.empty() ? base + ".checkpoint.json" : resume;
-  const bool keeps = checkpoint_seconds > 0 && can_resume(fit.method);
+  const bool keeps = checkpoint_seconds > 0 && can_resume(fit.method) && model->is_marginal();
   bool kept = resumed.has_value();
   bool warned = false;
   const auto keep = [&](const infer::Checkpoint& state) {
@@ -222,7 +227,7 @@ int FitCommand::run() {
     context.on_progress = [&bar](const Progress& p) { bar.update(p); };
     context.on_log = [&bar](std::string_view line) { bar.log(line); };
   }
-  api::Outcome outcome = api::fit(*model, model.get(), fit, &run.sources, context, conjugate);
+  api::Outcome outcome = api::fit(density, model.get(), fit, &run.sources, context, conjugate);
   bar.erase();
 
   draws::RunRecord& result = outcome.record;
@@ -304,8 +309,12 @@ void add_fit(CLI::App& app, int& status) {
                   "them (variational EM)")
       ->type_name("NAME[,NAME]");
   fit->add_option("--discrete", command->discrete,
-                  "how discrete parameters are handled: enumerate (sum over their states exactly; "
-                  "the default) or cavi (coordinate ascent)")
+                  "how discrete parameters are handled: enumerate (sum over their states exactly: "
+                  "the default where it can be afforded); cavi (coordinate ascent); or q has a "
+                  "factor for each, fitted by "
+                  "stochastic gradients: local (exact sums over one at a time), score "
+                  "(Rao-Blackwellised, leave one out), disarm (two states), relax (learned control "
+                  "variate), concrete (soft states, biased)")
       ->type_name("NAME=WAY[,NAME=WAY]");
   fit->add_option("--draws", command->fit.draws, "draws to hand out")->capture_default_str();
   fit->add_option("--seed", command->fit.seed, "seed of all random numbers")

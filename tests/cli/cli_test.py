@@ -278,8 +278,12 @@ def regression_data(columns, rows=400):
 class Discrete(VinciTest):
     """Programs with discrete parameters."""
 
+    SAMPLED = ("noisy_or", "segmentation")  # too costly to sum out
+
     def test_examples_give_probabilities_and_draws(self):
         for program in sorted((EXAMPLES / "discrete").glob("*.stan")):
+            if program.stem in self.SAMPLED:
+                continue
             with self.subTest(program.name):
                 done = self.expect(0, "fit", program, program.with_suffix(".json"), "--json", "--draws", 400)
                 record = json.loads(done.out)
@@ -306,6 +310,39 @@ class Discrete(VinciTest):
         self.assertRegex(done.out, r"rain\s+0\.292\s+0\.708")
         self.assertIn(f"log evidence {math.log(0.6471):.4f}", done.out)
 
+    def test_lectures_b1_sampling_works_for_discrete_states(self):
+        # Independent states: the factors can be exact. P(z = 1) = 0.3 e^0.5 / (0.7 + 0.3 e^0.5), P(k) by the weights.
+        self.write("m.stan", """
+parameters { int<lower=0, upper=1> z; int<lower=1, upper=3> k; real x; }
+model { z ~ bernoulli(0.3); target += 0.5 * z; k ~ categorical([0.2, 0.5, 0.3]'); x ~ normal(2, 0.5); }""")
+        one = 0.3 * math.exp(0.5) / (0.7 + 0.3 * math.exp(0.5))
+        for way in ("local", "score", "relax"):
+            with self.subTest(way):
+                done = self.expect(0, "fit", "m.stan", "--discrete", f"z={way},k={way}", "--json")
+                record = json.loads(done.out)
+                self.assertEqual(record["options"]["discrete"], way)
+                self.assertIn(record["verdict"], ("good", "usable"))
+                found = record["parameters"]["z"]["probabilities"] + record["parameters"]["k"]["probabilities"]
+                for p, expected in zip(found, (1 - one, one, 0.2, 0.5, 0.3)):
+                    self.assertAlmostEqual(p, expected, delta=0.03)  # 4 standard errors of 4000 draws
+                self.assertAlmostEqual(record["log_evidence"], math.log(0.7 + 0.3 * math.exp(0.5)), delta=0.02)
+        done = self.expect(0, "fit", "m.stan", "--discrete", "z=concrete", "--json", "--budget", 5)
+        self.assertIn("Concrete", " ".join(stage["name"] for stage in json.loads(done.out)["stages"]))
+
+    def test_states_that_cannot_be_summed_out_are_sampled(self):
+        program = EXAMPLES / "discrete/segmentation"
+        done = self.vinci("fit", f"{program}.stan", f"{program}.json", "--json")
+        self.assertIn(done.returncode, (0, 3), done.err)
+        record = json.loads(done.out)
+        self.assertEqual(record["options"]["discrete"], "local")
+        names, rows = read_csv(self.folder / "segmentation.csv")
+        self.assertEqual(sum(name.startswith("z.") for name in names), 256)
+        # The two regions of the picture that was simulated.
+        inside = lambda r, c: (r - 7.5) ** 2 + (c - 6) ** 2 < 26 or (c > 11 and r > 4)
+        wrong = sum((record["parameters"][f"z[{r + 1},{c + 1}]"]["mean"] > 0.5) != inside(r, c)
+                    for r in range(16) for c in range(16))
+        self.assertLess(wrong, 26)
+
     def test_check_names_the_extension(self):
         done = self.expect(0, "check", EXAMPLES / "discrete/hmm.stan")
         self.assertRegex(done.err, r"hmm\.stan:14:3: note: `state` is a discrete parameter.* \[language-extension\]")
@@ -327,14 +364,20 @@ class Discrete(VinciTest):
 
     def test_options_and_limits_say_why(self):
         hmm = EXAMPLES / "discrete/hmm"
-        for choice, pattern in {"state=score": r"`score` is not available yet \[not-covered\]",
-                                "z=enumerate": "`z` is no discrete parameter.*state",
+        for choice, pattern in {"z=enumerate": "`z` is no discrete parameter.*state",
                                 "state=guess": "`guess` is no way",
                                 "state": "not of the form NAME=WAY"}.items():
             with self.subTest(choice):
                 self.expect_error(2, f"(?s){pattern}", "fit", f"{hmm}.stan", f"{hmm}.json", "--discrete", choice)
         self.write("m.stan", "parameters { array[50] int<lower=0, upper=1> z; real x; } model { sum(z) ~ poisson(exp(x)); }")
-        self.expect_error(2, r"m\.stan:1:\d+: error: .*cannot be summed out exactly: 50 variables .*\[limit\]", "fit", "m.stan")
+        self.expect_error(2, r"m\.stan:1:\d+: error: .*cannot be summed out exactly: 50 variables .*\[limit\]", "fit", "m.stan",
+                          "--discrete", "z=enumerate")
+        self.expect_error(2, r"`concrete`|no extension to soft states: a term has 1\.1259e\+15 joint states", "fit", "m.stan",
+                          "--discrete", "z=concrete")
+        self.write("d.stan", "parameters { array[2] int<lower=0, upper=2> z; int<lower=0, upper=1> b; } model { sum(z) + b ~ poisson(2); }")
+        self.expect_error(2, "disarm.*it is for two states", "fit", "d.stan", "--discrete", "z=disarm")
+        self.expect_error(2, "`local` and `score` differ; all discrete parameters are handled alike", "fit", "d.stan",
+                          "--discrete", "z=local,b=score")
         self.write("m.stan", "parameters { int<lower=1> z; }")
         self.expect_error(2, r"`z` is an int parameter without an upper bound.*\[not-allowed-here\]", "fit", "m.stan")
 
@@ -645,6 +688,23 @@ class Estimators(VinciTest):
                 rows = {row["name"]: row["variance_per_evaluation"] for row in json.loads(done.out)["estimators"]}
                 self.assertGreater(rows["score"], least * rows[pathwise])
                 self.assertGreater(rows["score"], rows["score, control variate"])
+
+    def test_of_discrete_parameters(self):
+        self.write("m.stan", """
+parameters { array[6] int<lower=0, upper=1> z; real x; }
+model {
+  x ~ normal(0, 1);
+  for (i in 1:6) target += 0.5 * z[i] * x + (i < 6 ? 0.8 * z[i] * z[i + 1] : 0);
+}""".replace("z[i + 1]", "z[min(i + 1, 6)]"))
+        done = self.expect(0, "estimators", "m.stan", *self.QUICK, "--json")
+        rows = {row["name"]: row for row in json.loads(done.out)["estimators"]}
+        self.assertLess(rows["local expectation"]["variance"], rows["score, leave one out"]["variance"])
+        self.assertLess(rows["DisARM, Rao-Blackwell"]["variance"], rows["score"]["variance"])
+        for name, row in rows.items():
+            if "biased" not in name:
+                self.assertLess(row["bias"], 5 * row["bias_noise"], name)
+        self.assertIn("Concrete, t = 0.5 (biased)", rows)
+        self.expect_error(2, "studied at a mean-field q of its own", "estimators", "m.stan", "--at", "advi")
 
     def test_at_a_given_approximation(self):
         self.write("m.stan", NORMAL)
