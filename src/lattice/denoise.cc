@@ -526,6 +526,14 @@ void Denoiser::judge() {
                "--method tree is not.",
                result_.coupling, ordering, about, critical));
   }
+  if (!options_.noise) {
+    // An independent check is not to be had from one image: with a coupling too small, flips that
+    // no neighbour speaks against count as signal.
+    reason(Verdict::kUsable,
+           fmt::format("The noise was learned, and depends on the coupling ({:.3g}): a wrong "
+                       "coupling is made up for by wrong noise. Give --noise where it is known.",
+                       result_.coupling));
+  }
   // A share of pixels on edges differs by rounding alone.
   if (result_.other_start_differs > 0.01) {
     reason(
