@@ -8,6 +8,7 @@
 
 #include "cli/coding_files.h"
 #include "cli/command.h"
+#include "cli/fitted_record.h"
 #include "draws/atomic_file.h"
 #include "numeric/parallel/thread_pool.h"
 #include "report/progress_bar.h"
@@ -22,6 +23,9 @@ struct CompressCommand {
   std::string input;
   std::string output;
   std::string model = "auto";
+  std::string fit;
+  std::string parameters = "weights=theta,location=mu,scale=sigma";
+  double unit = 1;
   std::string save_model;
   std::string scheme = "bits-back";
   std::string binarise = "none";
@@ -86,7 +90,15 @@ int CompressCommand::run() {
 
   coding::TableModelPtr used;
   coding::LearnOptions learn;
-  if (learns(learn)) {
+  if (!fit.empty()) {
+    const auto reader = coding::open_table(input);
+    std::vector<int64_t> values;
+    while (reader->read(values, 4096) > 0) {
+    }
+    used = coding::make_table_model(
+        coding::fitted_model(read_fitted_parameters(fit, parameters),
+                             coding::fit_columns(values, reader->layout().columns), unit));
+  } else if (learns(learn)) {
     learn.max_steps = steps;
     learn.seed = seed;
     learn.threads = options.threads;
@@ -187,6 +199,23 @@ void add_compress(CLI::App& app, int& status) {
                    "independent, mixture:K, hmm:K (rows in order are a chain); or a file that "
                    "--save-model wrote")
       ->type_name("MODEL")
+      ->capture_default_str();
+  compress
+      ->add_option(
+          "--fit", command->fit,
+          "instead of learning: posterior means from the record of vinci fit, as a mixture "
+          "or hidden Markov model of rounded normals or categories")
+      ->type_name("RECORD");
+  compress
+      ->add_option("--parameters", command->parameters,
+                   "of --fit: which of its parameters are weights, transitions, location, scale, "
+                   "probability")
+      ->type_name("ROLE=NAME,...")
+      ->capture_default_str();
+  compress
+      ->add_option("--unit", command->unit,
+                   "of --fit: the integer n of the table is the number n * UNIT of the fit's data")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   compress
       ->add_option("--save-model", command->save_model,

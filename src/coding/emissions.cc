@@ -52,9 +52,23 @@ uint16_t scale_code(double scale, uint32_t size) {
   return static_cast<uint16_t>(std::clamp(std::round(at), 0.0, kScales - 1.0));
 }
 
-enum class Family : uint8_t { kConstant, kBit, kCategorical, kSpikedLogistic };
+// Of normals: locations over three times the range of the symbols, scales from 0.01 to a hundred
+// times it, 65536 steps each.
+constexpr uint32_t kFine = 65536;
+double normal_location_of(uint16_t code, uint32_t size) {
+  return ((static_cast<double>(code) + 0.5) * 3 / kFine - 1) * size;
+}
+double normal_scale_of(uint16_t code, uint32_t size) {
+  return 0.01 * strict_exp(static_cast<double>(code) / (kFine - 1) * strict_log(1e4 * size));
+}
+uint16_t fine_code(double at) {
+  return static_cast<uint16_t>(std::clamp(std::round(at), 0.0, kFine - 1.0));
+}
+
+enum class Family : uint8_t { kConstant, kBit, kCategorical, kSpikedLogistic, kNormal };
 
 Family family_of(const Column& column) {
+  if (column.shape == ColumnShape::kNormal) return Family::kNormal;
   if (column.size == 1) return Family::kConstant;
   if (column.size == 2) return Family::kBit;
   return column.size <= kMaxCategories ? Family::kCategorical : Family::kSpikedLogistic;
@@ -92,6 +106,15 @@ FrequencyTable table_of(const Column& column, std::span<const uint16_t> codes) {
       for (const uint16_t code : codes) weights.push_back(weight_of(code));
       return FrequencyTable::from_weights(weights, kEmissionPrecision);
     }
+    case Family::kNormal: {
+      const double location = normal_location_of(codes[0], column.size);
+      const double inverse_scale = 1 / normal_scale_of(codes[1], column.size);
+      return FrequencyTable::from_cdf(
+          [&](size_t s) {
+            return fast_normal_cdf((static_cast<double>(s) + 0.5 - location) * inverse_scale);
+          },
+          column.size, kEmissionPrecision);
+    }
     case Family::kSpikedLogistic:
       break;
   }
@@ -128,6 +151,8 @@ size_t codes_of_column(const Column& column) {
       return 1;
     case Family::kCategorical:
       return column.size;
+    case Family::kNormal:
+      return 2;
     case Family::kSpikedLogistic:
       break;
   }
@@ -147,6 +172,8 @@ uint32_t code_limit(const Column& column, size_t code) {
       return kLogits;
     case Family::kCategorical:
       return kLogWeights;
+    case Family::kNormal:
+      return kFine;
     case Family::kSpikedLogistic:
       break;
   }
@@ -266,6 +293,22 @@ double Emissions::bits(size_t component, std::span<const uint32_t> symbols) cons
   return sum;
 }
 
+void append_normal_codes(std::vector<uint16_t>& codes, const Column& column, double location,
+                         double scale) {
+  // The upper edge of symbol s is the value low + (s + 1) 2^shift - 1/2, and s + 1/2 among symbols.
+  const double step = std::ldexp(1.0, static_cast<int>(column.shift));
+  const double at = (location + 0.5 - static_cast<double>(column.low)) / step - 0.5;
+  codes.push_back(fine_code((at / column.size + 1) * kFine / 3 - 0.5));
+  codes.push_back(
+      fine_code(std::log(scale / step / 0.01) / std::log(1e4 * column.size) * (kFine - 1)));
+}
+
+void append_category_codes(std::vector<uint16_t>& codes, std::span<const double> probabilities) {
+  if (probabilities.size() == 2) return codes.push_back(logit_code(probabilities[1]));
+  const double largest = *std::max_element(probabilities.begin(), probabilities.end());
+  for (const double x : probabilities) codes.push_back(weight_code(x / largest));
+}
+
 EmissionCodes estimate_emissions(std::vector<Column> columns, size_t components,
                                  std::span<const float> counts) {
   constexpr double kPriorRows = 1;
@@ -305,11 +348,9 @@ EmissionCodes estimate_emissions(std::vector<Column> columns, size_t components,
         case Family::kBit:
           out.codes.push_back(logit_code(p[1]));
           break;
-        case Family::kCategorical: {
-          const double largest = *std::max_element(p.begin(), p.end());
-          for (const double x : p) out.codes.push_back(weight_code(x / largest));
+        case Family::kCategorical:
+          append_category_codes(out.codes, p);
           break;
-        }
         case Family::kSpikedLogistic: {
           out.codes.push_back(logit_code(p[0]));
           out.codes.push_back(logit_code(std::min(p[size - 1] / (1 - p[0]), 1 - 1e-9)));
@@ -333,7 +374,10 @@ EmissionCodes estimate_emissions(std::vector<Column> columns, size_t components,
           const double variance = std::max(square - mean * mean - 1.0 / 12, 1e-4);
           out.codes.push_back(location_code(mean, column.size));
           out.codes.push_back(scale_code(std::sqrt(3 * variance) / 3.14159265358979, column.size));
+          break;
         }
+        case Family::kNormal:
+          VINCI_CHECK(false);  // their parameters are given
       }
     }
     cell += size;

@@ -13,12 +13,17 @@
 
 namespace vinci::coding {
 
+/// What the distribution of a column is: found from the number of its symbols, or a normal that is
+/// rounded to the integers.
+enum class ColumnShape : uint8_t { kBySize, kNormal };
+
 /// How the values of a column become symbols: symbol = (value - low) >> shift, 0 <= symbol < size;
 /// the `shift` bits below are coded as they are. Other values are not in the model's support.
 struct Column {
   int64_t low = 0;
   uint32_t size = 1;
   uint32_t shift = 0;
+  ColumnShape shape = ColumnShape::kBySize;
   bool operator==(const Column&) const = default;
 
   bool holds(int64_t value) const {
@@ -37,7 +42,8 @@ inline constexpr size_t kMaxEmissionCells = size_t{1} << 25;
 /// The parameters as they are stored: small integers on fixed grids, so that a model has a defined
 /// size and both sides compute the same tables from it. For each column, for each component:
 /// 2 symbols: the logit of P(1); up to kMaxCategories: a log weight for each symbol; above: logits
-/// of the masses at the first and the last symbol, location and log scale of a logistic between.
+/// of the masses at the first and the last symbol, location and log scale of a logistic between. Of
+/// a normal: location and log scale, both on fine grids.
 struct EmissionCodes {
   size_t components = 1;
   std::vector<Column> columns;
@@ -92,6 +98,12 @@ class Emissions {
   std::vector<int64_t> base_;         // [component]
   std::vector<int32_t> cost_;         // [column, symbol][component], less that of the reference
 };
+
+/// Appends the codes of one component of a normal column, with location and scale in the units of
+/// the values, or of a column of 2 to kMaxCategories symbols with these probabilities.
+void append_normal_codes(std::vector<uint16_t>& codes, const Column& column, double location,
+                         double scale);
+void append_category_codes(std::vector<uint16_t>& codes, std::span<const double> probabilities);
 
 /// The codes nearest to what maximises sum counts log p, with the column's overall distribution as
 /// a prior worth one row. counts: [column, symbol][component], as many cells as the columns have

@@ -31,15 +31,19 @@ void visit_codes(ModelCodes& codes, Visit&& visit) {
     for (size_t k = 0; k < codes.emissions.components; ++k) {
       for (size_t i = 0; i < count; ++i) {
         const uint32_t limit = code_limit(column, i);
-        const int kind = column.size == 2               ? 2
-                         : column.size > kMaxCategories ? 3 + static_cast<int>(i)
-                                                        : 7;
+        const int kind = column.shape == ColumnShape::kNormal ? 8 + static_cast<int>(i)
+                         : column.size == 2                   ? 2
+                         : column.size > kMaxCategories       ? 3 + static_cast<int>(i)
+                                                              : 7;
         visit(kind, limit, codes.emissions.codes[at++]);
       }
     }
   }
 }
-constexpr int kCodeKinds = 8;
+constexpr int kCodeKinds = 10;
+
+/// The low bits of codes on fine grids, which are stored as they are.
+int plain_bits(uint32_t limit) { return limit == 65536 ? 8 : limit == 4096 ? 6 : 0; }
 
 }  // namespace
 
@@ -83,21 +87,23 @@ std::string serialise(const ModelCodes& given) {
     put_signed(out, columns[c].low);
     put_varint(out, columns[c].size);
     put_varint(out, columns[c].shift);
+    out += static_cast<char>(columns[c].shape);
     c += run;
   }
-  // Each kind learns its own distribution; a fine grid of 4096 is split in a coarse and a plain
-  // part, so that it learns fast.
+  // Each kind learns its own distribution; fine grids are split in a coarse and a plain part, so
+  // that they learn fast.
   std::vector<std::vector<uint32_t>> symbols(kCodeKinds);
   std::vector<std::vector<uint32_t>> plain(kCodeKinds);
+  std::vector<int> shifts(kCodeKinds);
   visit_codes(codes, [&](int kind, uint32_t limit, uint16_t code) {
     const auto k = static_cast<size_t>(kind);
-    const int shift = limit == 4096 ? 6 : 0;
-    symbols[k].push_back(static_cast<uint32_t>(code >> shift));
-    if (shift > 0) plain[k].push_back(code & 63u);
+    shifts[k] = plain_bits(limit);
+    symbols[k].push_back(static_cast<uint32_t>(code >> shifts[k]));
+    plain[k].push_back(code & ((1u << shifts[k]) - 1));
   });
   AnsStack stack(0);
   for (size_t k = kCodeKinds; k-- > 0;) {
-    for (size_t i = plain[k].size(); i-- > 0;) stack.push_bits(plain[k][i], 6);
+    for (size_t i = plain[k].size(); i-- > 0;) stack.push_bits(plain[k][i], shifts[k]);
     encode_adaptive(stack, AdaptiveModel(512, 20, 16), symbols[k]);
   }
   const AnsState state = stack.state();
@@ -124,11 +130,13 @@ ModelCodes parse_model(std::string_view bytes) {
     column.low = in.signed_number();
     const uint64_t size = in.varint();
     const uint64_t shift = in.varint();
+    const uint8_t shape = in.u8();
     in.require(run >= 1 && run <= num_columns - codes.emissions.columns.size() && size >= 1 &&
-               size <= kMaxColumnSymbols && shift < 64);
+               size <= kMaxColumnSymbols && shift < 64 && shape <= 1);
     if (!in.ok()) break;
     column.size = static_cast<uint32_t>(size);
     column.shift = static_cast<uint32_t>(shift);
+    column.shape = static_cast<ColumnShape>(shape);
     cells += run * size;
     count += run * codes_of_column(column);
     in.require(cells * codes.emissions.components <= kMaxEmissionCells);
@@ -140,24 +148,26 @@ ModelCodes parse_model(std::string_view bytes) {
   AnsState state;
   state.head = in.u64();
   in.require(in.left() % 4 == 0 && AnsStack::is_valid(state));
+  // The most frequent code costs 2^-11 bits at least: few bytes cannot stand for millions of codes.
+  in.require((count + 1) * n + (is_hmm ? n * n : 0) <= 16384 * bytes.size());
   if (!in.ok()) not_a_model();
   while (in.left() > 0) state.words.push_back(in.u32());
   codes.weights.resize(n);
   codes.transitions.resize(is_hmm ? n * n : 0);
   codes.emissions.codes.resize(count * n);
   std::vector<size_t> sizes(kCodeKinds);
-  std::vector<bool> is_split(kCodeKinds);
+  std::vector<int> shifts(kCodeKinds);
   visit_codes(codes, [&](int k, uint32_t limit, uint16_t&) {
     ++sizes[static_cast<size_t>(k)];
-    is_split[static_cast<size_t>(k)] = limit == 4096;
+    shifts[static_cast<size_t>(k)] = plain_bits(limit);
   });
   AnsStack stack(std::move(state), 0);
   std::vector<std::vector<uint32_t>> symbols(kCodeKinds);
   for (size_t k = 0; k < kCodeKinds; ++k) {
     symbols[k].resize(sizes[k]);
     decode_adaptive(stack, AdaptiveModel(512, 20, 16), symbols[k]);
-    if (is_split[k])
-      for (uint32_t& s : symbols[k]) s = s << 6 | static_cast<uint32_t>(stack.pop_bits(6));
+    for (uint32_t& s : symbols[k])
+      s = s << shifts[k] | static_cast<uint32_t>(stack.pop_bits(shifts[k]));
   }
   if (!stack.is_back_at_start()) not_a_model();
   std::vector<size_t> at(kCodeKinds);

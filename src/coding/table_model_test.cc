@@ -43,7 +43,8 @@ std::vector<uint32_t> random_rows(RandomStream& random, const ModelCodes& codes,
   return out;
 }
 
-const std::vector<Column> kMixed = {{-3, 2, 0}, {0, 1, 0}, {5, 7, 0}, {0, 300, 3}, {0, 4, 0}};
+const std::vector<Column> kMixed = {{-3, 2, 0},  {0, 1, 0}, {5, 7, 0},
+                                    {0, 300, 3}, {0, 4, 0}, {-50, 100, 1, ColumnShape::kNormal}};
 
 double net_bits(const AnsStack& stack) {
   return stack.information_bits() - stack.clean_information_bits();

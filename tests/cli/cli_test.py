@@ -1481,6 +1481,31 @@ class Compress(VinciTest):
         lines = (self.folder / table).read_text().splitlines()
         self.assertEqual((self.folder / "part.csv").read_text().splitlines(), [lines[0], *lines[500:503]])
 
+    def test_a_fit_codes_its_data_at_its_density(self):
+        """-log p(data) at the means of a fit, in bits: the ELBO of the fit less what its parameters cost."""
+        program = EXAMPLES / "mixture.stan"
+        fit = json.loads(self.expect(0, "fit", program, program.with_suffix(".json"), "--json").out)
+        y = json.loads(program.with_suffix(".json").read_text())["y"]
+        self.write("y.csv", "y\n" + "".join(f"{round(x * 10_000)}\n" for x in y))
+        out = self.expect(0, "compress", "y.csv", "-o", "y.vbb", "--fit", "mixture.fit.json", "--unit", 1e-4, "--parameters",
+                          "weights=weight,location=mu,scale=sigma", "--json").out
+        report = json.loads(out)
+        nats = report["net_bits"] * math.log(2) + len(y) * math.log(1e-4)
+        mean = {name: row["mean"] for name, row in fit["parameters"].items()}
+        exact = -sum(math.log(sum(w * math.exp(-0.5 * ((x - mean[f"mu[{k}]"]) / mean[f"sigma[{k}]"])**2) / mean[f"sigma[{k}]"]
+                                  for k, w in ((1, mean["weight"]), (2, 1 - mean["weight"]))) / math.sqrt(2 * math.pi))
+                     for x in y)
+        # Steps of 64 units, 1024 of them, and about 150 bytes of header, index and checksums.
+        self.assertLess(abs(nats - exact), 0.002 * report["net_bits"] + 150 * 8 * math.log(2))
+        self.assertLess(exact, -fit["elbo"])
+        self.expect(0, "decompress", "y.vbb", "-o", "back.csv")
+        self.assertEqual((self.folder / "back.csv").read_bytes(), (self.folder / "y.csv").read_bytes())
+        for pattern, names in [("no parameter `sigm`; did you mean `sigma`", "weights=weight,location=mu,scale=sigm"),
+                               ("`width=sigma`; it takes weights", "width=sigma"), ("scales", "weights=weight,location=mu")]:
+            done = self.vinci("compress", "y.csv", "-o", "x.vbb", "--fit", "mixture.fit.json", "--parameters", names)
+            self.assertEqual(done.returncode, 2, done.err)
+            self.assertRegex(done.err, pattern)
+
     def test_model_file_is_needed_and_checked(self):
         table = self.table(500)
         self.expect(0, "compress", table, "-m", "mixture:2", "--save-model", "m.vbm")
