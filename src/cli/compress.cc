@@ -158,8 +158,8 @@ void CompressCommand::print(const coding::CodingReport& report, const coding::Ta
   if (quiet) return;
   std::cout << extent(layout, report.rows);
   if (report.values > 0) {
-    const char* unit = value_name(layout);
-    std::cout << fmt::format("   {:.4f} bits/{}   -ELBO {:.4f}", report.net_bits() / values, unit,
+    const char* name = value_name(layout);
+    std::cout << fmt::format("   {:.4f} bits/{}   -ELBO {:.4f}", report.net_bits() / values, name,
                              report.bound_bits / values);
     if (report.bound_bits > 0) std::cout << fmt::format("   overhead {:.2f} %", 100 * overhead);
   }
