@@ -391,29 +391,33 @@ class Compiler final : public lower::FactorSink {
         }
       };
       add_atoms(terms);
-      // Tables have ids; what else is chosen from, only its elements tell.
-      for (int64_t k = 1; has_picks_ && k < num_states; ++k) {
-        std::vector<Term> other;
-        double c = 0;
-        set_state(args, z, k);
-        if (!densities_.capture(density, values_, other, c, why)) return false;
-        add_atoms(other);
-      }
-      const int32_t form = form_of(key, [&](RowForm& f) {
-        f.num_columns = terms.size();
-        for (int64_t k = 0; k < num_states; ++k) {
+      // A row has the columns of its first state: all others must have the same. Where the states
+      // choose among bare parameters in their order, one row tells of all.
+      bool agree = true;
+      const auto other_states = [&](const auto& visit) {
+        for (int64_t k = 1; k < num_states; ++k) {
           std::vector<Term> other;
           double c = 0;
           set_state(args, z, k);
           if (!densities_.capture(density, values_, other, c, why)) return false;
-          if (other.size() != terms.size() || c != constant) return false;
-          // The same coefficients, in the order of the first state's atoms by kind and place.
-          for (size_t s = 0; s < terms.size(); ++s) {
-            if (other[s].c != terms[s].c) return false;
-          }
-          f.states.push_back(std::move(other));
+          agree = agree && c == constant &&
+                  std::equal(terms.begin(), terms.end(), other.begin(), other.end(),
+                             [](const Term& x, const Term& y) { return x.c == y.c; });
+          visit(std::move(other));
         }
         return true;
+      };
+      const bool alike = !has_picks_ && std::all_of(args.begin(), args.end(), [&](const auto& a) {
+        return a.table == nullptr || is_bare_in_order(a);
+      });
+      if (!alike && !other_states([&](const std::vector<Term>& other) { add_atoms(other); }))
+        return false;
+      const int32_t form = !agree ? -1 : form_of(key, [&](RowForm& f) {
+        f.num_columns = terms.size();
+        f.states.push_back(terms);
+        return other_states(
+                   [&](std::vector<Term> other) { f.states.push_back(std::move(other)); }) &&
+               agree;
       });
       if (!why.empty()) return false;
       if (form >= 0) {
@@ -450,6 +454,24 @@ class Compiler final : public lower::FactorSink {
     return is_simplexes_[arg.table_id] = fits;
   }
 
+  /// Whether the elements are parameters one after the other, all states with the same shifts: then
+  /// the terms of the states differ in their parameters only, and sort alike.
+  bool is_bare_in_order(const FactorArgument& arg) {
+    if (const auto known = is_bare_.find(arg.table_id); known != is_bare_.end())
+      return known->second;
+    const std::vector<Scalar>& elements = arg.table->elements;
+    const size_t size = elements.size() / static_cast<size_t>(arg.table->dims[0]);
+    bool is_bare = true;
+    const int32_t first = forms_.leaf(elements[0]);
+    for (size_t i = 0; i < elements.size() && is_bare; ++i) {
+      const int32_t leaf = forms_.leaf(elements[i]);
+      is_bare = first >= 0 && leaf == first + static_cast<int32_t>(i) &&
+                s_.leaves[static_cast<size_t>(leaf)].shift ==
+                    s_.leaves[static_cast<size_t>(first) + i % size].shift;
+    }
+    return is_bare_[arg.table_id] = is_bare;
+  }
+
   static bool constant_table(const FactorArgument& arg) {
     return std::all_of(arg.table->elements.begin(), arg.table->elements.end(),
                        [](const Scalar& s) { return s.is_constant(); });
@@ -465,7 +487,7 @@ class Compiler final : public lower::FactorSink {
       return false;
     }
     const auto dim = static_cast<size_t>(args[1].table->dims[1]);
-    if (values_[0].elements.size() != dim || dim == 0) return false;
+    if (values_[0].elements.size() != dim || dim == 0 || dim >= kMaxVectorDim) return false;
     std::vector<double> shift(dim, 0.0);
     const bool is_precision = density == "multi_normal_prec";
     const int32_t form =
@@ -518,9 +540,10 @@ class Compiler final : public lower::FactorSink {
               }
             }
             for (size_t i = 0; i < dim; ++i) {
-              terms.push_back(term(1, make_atom(AtomKind::kProduct, matrix,
-                                                static_cast<int64_t>(found->second) * 1024 +
-                                                    static_cast<int64_t>(i))));
+              terms.push_back(
+                  term(1, make_atom(AtomKind::kProduct, matrix,
+                                    static_cast<int64_t>(found->second) * kMaxVectorDim +
+                                        static_cast<int64_t>(i))));
             }
             terms.push_back(term(-0.5, make_atom(AtomKind::kForm, matrix, found->second)));
             terms.push_back(term(power / 2, make_atom(AtomKind::kLogDet, matrix)));
@@ -584,7 +607,8 @@ class Compiler final : public lower::FactorSink {
   bool has_picks_ = false;  // some of them choose by a discrete parameter inside of an expression
   std::map<int32_t, std::vector<Value>> tables_;
   std::map<int32_t, const Value*> table_values_;
-  std::map<int32_t, bool> is_simplexes_;
+  std::map<int32_t, bool> is_simplexes_;  // by table, as is_bare_
+  std::map<int32_t, bool> is_bare_;
   std::map<std::vector<int64_t>, int32_t> form_ids_;
   std::vector<RowForm> row_forms_;
   std::vector<double> columns_;
@@ -994,8 +1018,8 @@ void Compiler::decide_vectors() {
         }
       }
       if (atom_kind(a) != AtomKind::kProduct && atom_kind(a) != AtomKind::kForm) continue;
-      const auto v =
-          static_cast<size_t>(atom_kind(a) == AtomKind::kForm ? atom_b(a) : atom_b(a) / 1024);
+      const auto v = static_cast<size_t>(
+          atom_kind(a) == AtomKind::kForm ? atom_b(a) : atom_b(a) / kMaxVectorDim);
       if (partner[v] >= 0 && partner[v] != atom_a(a)) bad[v] = 1;
       partner[v] = atom_a(a);
     }
@@ -1018,7 +1042,7 @@ void Compiler::decide_vectors() {
     Atom special = 0;
     for (Atom a : t.used()) {
       if (atom_kind(a) != AtomKind::kProduct && atom_kind(a) != AtomKind::kForm) continue;
-      const int32_t v = atom_kind(a) == AtomKind::kForm ? atom_b(a) : atom_b(a) / 1024;
+      const int32_t v = atom_kind(a) == AtomKind::kForm ? atom_b(a) : atom_b(a) / kMaxVectorDim;
       if (matrix_vector_[static_cast<size_t>(atom_a(a))] != v) special = a;
     }
     if (special == 0) {
@@ -1027,8 +1051,8 @@ void Compiler::decide_vectors() {
     }
     const int32_t matrix = atom_a(special);
     const bool is_form = atom_kind(special) == AtomKind::kForm;
-    const auto& vector =
-        s_.vectors[static_cast<size_t>(is_form ? atom_b(special) : atom_b(special) / 1024)];
+    const auto& vector = s_.vectors[static_cast<size_t>(is_form ? atom_b(special)
+                                                                : atom_b(special) / kMaxVectorDim)];
     const auto dim = vector.size();
     for (size_t i = 1; i < dim; ++i) s_.unite(vector[0], vector[i]);
     const auto push = [&](double c, size_t i, size_t j, std::initializer_list<int32_t> leaves) {
@@ -1052,7 +1076,7 @@ void Compiler::decide_vectors() {
         for (size_t j = 0; j <= i; ++j) push(i == j ? 1 : 2, i, j, {vector[i], vector[j]});
       }
     } else {
-      const auto i = static_cast<size_t>(atom_b(special) % 1024);
+      const auto i = static_cast<size_t>(atom_b(special) % kMaxVectorDim);
       for (size_t j = 0; j < dim; ++j) push(1, i, j, {vector[j]});
     }
   }
@@ -1269,8 +1293,9 @@ void Compiler::make_variables() {
       for (int64_t j = 0; j <= i; ++j)
         bind(make_atom(AtomKind::kMatrix, matrix, i * (i + 1) / 2 + j), v, w.slot_of(i, j));
       if (vector >= 0)
-        bind(make_atom(AtomKind::kProduct, matrix, static_cast<int64_t>(vector) * 1024 + i), v,
-             w.slot_of_product(i));
+        bind(
+            make_atom(AtomKind::kProduct, matrix, static_cast<int64_t>(vector) * kMaxVectorDim + i),
+            v, w.slot_of_product(i));
     }
     if (vector >= 0) bind(make_atom(AtomKind::kForm, matrix, vector), v, w.slot_of_form());
   }

@@ -825,7 +825,7 @@ bool Densities::multi_normal(std::string_view name, Args args, std::string& why)
     std::vector<int32_t> vector;
     double sign = 0;
     std::vector<double> rest(dim, 0.0);
-    bool is_vector = dim < 1024;
+    bool is_vector = dim < kMaxVectorDim;
     for (size_t d = 0; d < dim && is_vector; ++d) {
       for (const Addend& x : r[d]) {
         if (x.a < 0) {
@@ -855,7 +855,7 @@ bool Densities::multi_normal(std::string_view name, Args args, std::string& why)
       for (size_t i = 0; i < dim; ++i) {
         emit(-sign * c * rest[i],
              {make_atom(AtomKind::kProduct, container,
-                        static_cast<int64_t>(id) * 1024 + static_cast<int64_t>(i))});
+                        static_cast<int64_t>(id) * kMaxVectorDim + static_cast<int64_t>(i))});
       }
       emit(-0.5 * c, {make_atom(AtomKind::kForm, container, id)});
       continue;

@@ -29,6 +29,31 @@ double lgamma_of_dim(int dim, double x) {
   return sum;
 }
 
+// A row whose states look alike by chance says nothing of the others: the answer may not depend on
+// where it stands.
+TEST(Rows, StatesAreComparedRowByRow) {
+  const auto bound = [](const char* program, const char* json) {
+    Fitted f(program, json, {.seed = 2});
+    EXPECT_TRUE(f.ok()) << f.misfit() << f.diagnostics();
+    return f.ok() ? f.elbo() : 0.0;
+  };
+  // d chosen is -1 or 1: the same distance from y = 0.
+  const char* data_means = R"(data { int N; array[N] real y; array[2] real d; }
+    parameters { real<lower=0> tau; array[N] int<lower=1, upper=2> z; }
+    model { tau ~ gamma(2, 1); z ~ categorical([0.3, 0.7]');
+      for (n in 1:N) y[n] ~ normal(d[z[n]], inv_sqrt(tau)); })";
+  EXPECT_NEAR(bound(data_means, R"({"N": 4, "y": [0, 1.3, -0.6, 2.1], "d": [-1, 1]})"),
+              bound(data_means, R"({"N": 4, "y": [1.3, -0.6, 2.1, 0], "d": [-1, 1]})"), 1e-8);
+  // The states exchange a and b: with x = 1 both have the same coefficients.
+  const char* exchanged = R"(data { int N; array[N] real y; array[N] real x; }
+    parameters { real a; real b; array[N] int<lower=1, upper=2> z; }
+    transformed parameters { array[2] real u = {a, b}; array[2] real v = {b, a}; }
+    model { a ~ normal(1, 1); b ~ normal(-1, 1); z ~ categorical([0.3, 0.7]');
+      for (n in 1:N) y[n] ~ normal(u[z[n]] + v[z[n]] * x[n], 0.5); })";
+  EXPECT_NEAR(bound(exchanged, R"({"N": 3, "y": [0.3, 1.2, -2], "x": [1, 3, -2]})"),
+              bound(exchanged, R"({"N": 3, "y": [1.2, -2, 0.3], "x": [3, -2, 1]})"), 1e-8);
+}
+
 // Mixture of Gaussians with Dirichlet and Normal-Wishart priors, iterated as in Bishop 2006, sec.
 // 10.2, eqs. (10.46)-(10.63), from the responsibilities that the fit ended with: a fixed point, and
 // the bound (10.70) in the form  log Z of the posteriors over the priors' plus the entropy of r.

@@ -26,7 +26,7 @@ enum class AtomKind : uint8_t {
   kPower,        // x^p of a leaf; b: the power
   kLogDet,       // log |M| of a matrix
   kMatrix,       // element b (of the lower triangle, by rows) of the precision that a matrix is
-  kProduct,      // (L v)_i: matrix a, b: vector * 1024 + i
+  kProduct,      // (L v)_i: matrix a, b: vector * kMaxVectorDim + i
   kForm,         // v' L v: matrix a, vector b
   kState,        // [z = b] of a leaf
   kPlate,        // statistic b of plate a
@@ -45,6 +45,7 @@ constexpr double power_of(int32_t code) { return static_cast<double>(code - 64) 
 bool power_code(double power, int32_t& code);
 
 constexpr size_t kMaxAtoms = 7;
+constexpr int32_t kMaxVectorDim = 1024;  // dimensions of a vector are fewer
 
 struct Term {
   double c = 0;
