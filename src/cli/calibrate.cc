@@ -1,6 +1,4 @@
 // vinci calibrate: are fits of a program right on data that it simulates itself?
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <iostream>
 
@@ -11,14 +9,6 @@
 namespace vinci::cli {
 
 namespace {
-
-std::atomic<bool> calibration_interrupted{false};
-
-void on_calibration_interrupt(int) {
-  calibration_interrupted.store(true);
-  // A second Ctrl-C ends the program at once.
-  std::signal(SIGINT, SIG_DFL);
-}
 
 struct CalibrateCommand {
   ProgramOptions program;
@@ -41,8 +31,7 @@ int CalibrateCommand::run() {
   options.fit.resample = reweighted;
   options.validate();
   Context context;
-  context.cancel = &calibration_interrupted;
-  std::signal(SIGINT, on_calibration_interrupt);
+  context.cancel = cancel_on_interrupt();
   Run run;
   const auto typed = run.compile(program);
   data::DataTable table;
@@ -60,7 +49,6 @@ int CalibrateCommand::run() {
   } else if (!quiet) {
     std::cout << api::calibration_text(*outcome);
   }
-  constexpr int kExitBad = 3;
   return outcome->calibrated ? kExitDone : kExitBad;
 }
 

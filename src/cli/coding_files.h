@@ -1,7 +1,6 @@
 // What compress, decompress and inspect have in common.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,16 +16,10 @@ std::shared_ptr<const source::MappedFile> map_or_throw(const std::string& path);
 /// Throws Error(kInput) where it is no model file of vinci compress.
 coding::TableModelPtr load_model(const std::string& path);
 
-/// `7 840 000`.
-std::string spaced(uint64_t n);
-
 /// `10 000 images, 7 840 000 pixels` or `500 rows, 1 500 values`.
 std::string extent(const coding::TableLayout& layout, uint64_t rows);
 
 /// What one value is called: pixel or value.
 const char* value_name(const coding::TableLayout& layout);
-
-/// Sets a flag on Ctrl-C; a second one ends the program.
-std::atomic<bool>* cancel_on_interrupt();
 
 }  // namespace vinci::cli

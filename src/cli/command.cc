@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -9,6 +10,22 @@
 #include "source/render.h"
 
 namespace vinci::cli {
+
+namespace {
+
+std::atomic<bool> interrupted{false};
+
+void on_interrupt(int) {
+  interrupted.store(true);
+  std::signal(SIGINT, SIG_DFL);
+}
+
+}  // namespace
+
+std::atomic<bool>* cancel_on_interrupt() {
+  std::signal(SIGINT, on_interrupt);
+  return &interrupted;
+}
 
 void add_program_options(CLI::App& command, ProgramOptions& options, bool with_program) {
   if (with_program) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace vinci::cli {
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitIo = 1;
 inline constexpr int kExitInput = 2;
+inline constexpr int kExitBad = 3;
 
 void add_fit(CLI::App& app, int& status);
 void add_eval(CLI::App& app, int& status);
@@ -57,6 +59,9 @@ struct DataOptions {
   std::vector<std::string> all() const;
 };
 void add_data_options(CLI::App& command, DataOptions& options);
+
+/// A flag that Ctrl-C sets from now on; a second Ctrl-C ends the program at once.
+std::atomic<bool>* cancel_on_interrupt();
 
 /// Whether the stream shows colours: a terminal, and NO_COLOR not set.
 bool has_colour(std::FILE* stream);

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -10,9 +9,8 @@
 #include "cli/command.h"
 #include "cli/fitted_record.h"
 #include "draws/atomic_file.h"
-#include "numeric/parallel/thread_pool.h"
+#include "report/format.h"
 #include "report/progress_bar.h"
-#include "source/suggest.h"
 #include "vinci/error.h"
 
 namespace vinci::cli {
@@ -81,7 +79,7 @@ int CompressCommand::run() {
                                              : coding::Binarise::kNone;
   options.seed = seed;
   options.chunk_rows = chunk_rows;
-  options.threads = threads < 1 ? numeric::hardware_threads() : threads;
+  options.threads = threads;
 
   Context context;
   context.cancel = cancel_on_interrupt();
@@ -164,16 +162,19 @@ void CompressCommand::print(const coding::CodingReport& report, const coding::Ta
     if (report.bound_bits > 0) std::cout << fmt::format("   overhead {:.2f} %", 100 * overhead);
   }
   std::cout << '\n';
-  std::cout << fmt::format("{}: {} bytes", output, spaced(report.file_bytes));
+  std::cout << fmt::format("{}: {} bytes", output,
+                           report::count_text(static_cast<int64_t>(report.file_bytes)));
   if (report.values > 0)
     std::cout << fmt::format(", {:.4f} bits/{} with everything",
                              8 * static_cast<double>(report.file_bytes) / values,
                              value_name(layout));
   std::cout << fmt::format("; {} bytes of it are the model ({}), {} clean bits\n",
-                           spaced(report.model_bytes), used.name(), spaced(report.clean_bits));
+                           report::count_text(static_cast<int64_t>(report.model_bytes)),
+                           used.name(),
+                           report::count_text(static_cast<int64_t>(report.clean_bits)));
   if (report.escapes > 0)
-    std::cout << fmt::format("{} value{} outside of the model's support {} kept beside it\n",
-                             spaced(report.escapes), report.escapes == 1 ? "" : "s",
+    std::cout << fmt::format("{} outside of the model's support {} kept beside it\n",
+                             report::plural(static_cast<int64_t>(report.escapes), "value"),
                              report.escapes == 1 ? "is" : "are");
   if (binarise != "none")
     std::cout << "the pixels were made 0 and 1 first: these come back, not the grey ones\n";

@@ -9,7 +9,6 @@
 #include "cli/coding_files.h"
 #include "cli/command.h"
 #include "draws/atomic_file.h"
-#include "numeric/parallel/thread_pool.h"
 #include "report/progress_bar.h"
 #include "vinci/error.h"
 
@@ -33,23 +32,26 @@ struct DecompressCommand {
 /// `A:B`, each may be left out.
 void parse_rows(const std::string& text, coding::DecompressOptions& options) {
   const size_t colon = text.find(':');
+  const auto require = [&](bool fine) {
+    if (fine) return;
+    throw Error(Error::Kind::kUsage,
+                fmt::format("--rows is `{}`; it is FIRST:END, such as 100:200 for rows 100 to 199, "
+                            "counted from 0.",
+                            text));
+  };
   const auto number = [&](std::string_view part, uint64_t& value) {
     if (part.empty()) return;
     const auto got = std::from_chars(part.data(), part.data() + part.size(), value);
-    if (got.ec != std::errc() || got.ptr != part.data() + part.size())
-      throw Error(Error::Kind::kUsage,
-                  fmt::format("--rows is `{}`; it is FIRST:END, such as 100:200 for rows 100 to "
-                              "199, counted from 0.",
-                              text));
+    require(got.ec == std::errc() && got.ptr == part.data() + part.size());
   };
-  if (colon == std::string::npos) number(":", options.first_row);
+  require(colon != std::string::npos);
   number(std::string_view(text).substr(0, colon), options.first_row);
   number(std::string_view(text).substr(colon + 1), options.last_row);
 }
 
 int DecompressCommand::run() {
   coding::DecompressOptions options;
-  options.threads = threads < 1 ? numeric::hardware_threads() : threads;
+  options.threads = threads;
   options.salvage = salvage;
   if (!rows.empty()) parse_rows(rows, options);
   const auto bytes = map_or_throw(input);

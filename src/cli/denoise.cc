@@ -5,11 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -33,14 +31,6 @@ using image::Image;
 using lattice::DenoiseResult;
 using lattice::Method;
 using lattice::NoiseKind;
-
-std::atomic<bool> interrupted{false};
-
-void on_interrupt(int) {
-  interrupted.store(true);
-  // A second Ctrl-C ends the program at once.
-  std::signal(SIGINT, SIG_DFL);
-}
 
 [[noreturn]] void wrong(const std::string& message) { throw Error(Error::Kind::kUsage, message); }
 
@@ -473,10 +463,9 @@ int DenoiseCommand::run() {
   const std::optional<Image> clean = read_truth(image);
   if (clean && clean->pixels.empty()) return kExitInput;
 
-  std::signal(SIGINT, on_interrupt);
   report::ProgressBar bar(stderr);
   Context context;
-  context.cancel = &interrupted;
+  context.cancel = cancel_on_interrupt();
   if (bar.active() && !quiet) context.on_progress = [&](const Progress& p) { bar.update(p); };
   numeric::ThreadPool pool(threads);
   Trace collected;
@@ -504,7 +493,7 @@ int DenoiseCommand::run() {
   } else if (!quiet) {
     print(image, result, clean, seconds);
   }
-  return result.verdict == DenoiseResult::Verdict::kBad ? 3 : kExitDone;
+  return result.verdict == DenoiseResult::Verdict::kBad ? kExitBad : kExitDone;
 }
 
 }  // namespace

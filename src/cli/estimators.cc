@@ -1,9 +1,7 @@
 // vinci estimators: gradient estimators side by side at one approximation of the posterior.
 #include <fmt/format.h>
 
-#include <atomic>
 #include <cmath>
-#include <csignal>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -26,13 +24,6 @@
 namespace vinci::cli {
 
 namespace {
-
-std::atomic<bool> interrupted{false};
-
-void on_interrupt(int) {
-  interrupted.store(true);
-  std::signal(SIGINT, SIG_DFL);
-}
 
 struct EstimatorsCommand {
   ProgramOptions program;
@@ -205,8 +196,7 @@ infer::EstimatorStudy EstimatorsCommand::study_discrete(const model::Model& mode
 int EstimatorsCommand::run() {
   study.validate();
   Context context;
-  context.cancel = &interrupted;
-  std::signal(SIGINT, on_interrupt);
+  context.cancel = cancel_on_interrupt();
   Run run;
   const auto typed = run.compile(program);
   data::DataTable table;

@@ -1,9 +1,7 @@
 // vinci fit: from a program and data to draws, a summary and a verdict.
 #include <fmt/format.h>
 
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -26,14 +24,6 @@
 namespace vinci::cli {
 
 namespace {
-
-std::atomic<bool> interrupted{false};
-
-void on_interrupt(int) {
-  interrupted.store(true);
-  // A second Ctrl-C ends the program at once.
-  std::signal(SIGINT, SIG_DFL);
-}
 
 struct FitCommand {
   ProgramOptions program;
@@ -125,8 +115,7 @@ int FitCommand::run() {
   const auto start = std::chrono::steady_clock::now();
   fit.budget_seconds = budget;
   Context context;
-  context.cancel = &interrupted;
-  std::signal(SIGINT, on_interrupt);
+  context.cancel = cancel_on_interrupt();
 
   Run run;
   const auto typed = run.compile(program);
@@ -185,6 +174,7 @@ int FitCommand::run() {
   if (model && model->is_marginal() && !run.sink.has_errors() && api::may_be_conjugate(fit)) {
     source::DiagnosticSink own;  // what is wrong with program or data, the model has said
     std::vector<conjugate::Misfit> misfits;
+    cavi.data_seed = fit.seed;
     conjugate = api::fit_conjugate(*typed, table, fit, cavi, misfits, own, context);
     if (fit.method == infer::Method::kCavi && !conjugate) {
       for (const source::Diagnostic& d : own.diagnostics()) run.sink.add(d);

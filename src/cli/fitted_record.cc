@@ -55,8 +55,8 @@ std::vector<double> means(const json& parameters, const std::string& wanted,
   if (elements.empty()) {
     const std::string near = source::did_you_mean(wanted, known);
     throw Error(Error::Kind::kInput,
-                fmt::format("The record `{}` has no parameter `{}`{}.", path, wanted,
-                            near.empty() ? "" : "; did you mean `" + near + "`?"));
+                fmt::format("The record `{}` has no parameter `{}`{}", path, wanted,
+                            near.empty() ? "." : "; did you mean `" + near + "`?"));
   }
   std::vector<double> out;
   for (const auto& [indices, mean] : elements) out.push_back(mean);

@@ -6,6 +6,7 @@
 
 #include "cli/coding_files.h"
 #include "cli/command.h"
+#include "report/format.h"
 
 namespace vinci::cli {
 
@@ -18,6 +19,8 @@ struct InspectCommand {
 
   int run() const;
 };
+
+std::string count(uint64_t n) { return report::count_text(static_cast<int64_t>(n)); }
 
 const char* format_name(coding::TableFormat format) {
   switch (format) {
@@ -80,19 +83,19 @@ int InspectCommand::run() const {
     std::cout << out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     return whole ? kExitDone : kExitIo;
   }
-  std::cout << fmt::format("{}: {} bytes, {} of {}\n", input, spaced(bytes->bytes().size()),
+  std::cout << fmt::format("{}: {} bytes, {} of {}\n", input, count(bytes->bytes().size()),
                            extent(header.layout, file.totals.rows),
                            format_name(header.layout.format));
   std::cout << fmt::format(
       "model {}, fingerprint {:016x}, {}; {}\n", header.model_name, header.model_fingerprint,
-      header.model.empty() ? "not in the file" : spaced(header.model.size()) + " bytes of the file",
+      header.model.empty() ? "not in the file" : count(header.model.size()) + " bytes of the file",
       scheme_name(header.coding));
   if (file.has_index && file.totals.rows > 0)
     std::cout << fmt::format(
         "-ELBO {:.4f} bits/{}, {} clean bits, {} values outside of the model's support\n",
         file.totals.bound_bits /
             (static_cast<double>(file.totals.rows) * static_cast<double>(header.layout.columns)),
-        value_name(header.layout), spaced(file.totals.clean_bits), spaced(file.totals.escapes));
+        value_name(header.layout), count(file.totals.clean_bits), count(file.totals.escapes));
   constexpr size_t kShown = 10;
   std::cout << fmt::format("{} chunk{}\n", file.chunks.size(), file.chunks.size() == 1 ? "" : "s");
   size_t shown = 0;

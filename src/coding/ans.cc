@@ -17,20 +17,6 @@ constexpr uint64_t kLowest = uint64_t{1} << 32;
 
 constexpr uint32_t kCleanStream = 0x62697473;  // apart from all other uses of a seed
 
-uint64_t pushed(uint64_t x, Interval interval, int precision) {
-  return ((x / interval.frequency) << precision) + x % interval.frequency + interval.start;
-}
-
-uint64_t popped(uint64_t x, Interval interval, int precision) {
-  const uint64_t slot = x & ((uint64_t{1} << precision) - 1);
-  return interval.frequency * (x >> precision) + slot - interval.start;
-}
-
-bool is_full(uint64_t x, Interval interval, int precision) {
-  // x >= frequency 2^(64 - precision), without the overflow at frequency = 2^precision.
-  return (x >> (64 - precision)) >= interval.frequency;
-}
-
 }  // namespace
 
 AnsStack::AnsStack(uint64_t seed) : seed_(seed) {
@@ -87,15 +73,20 @@ uint32_t AnsStack::take_word() {
   return clean_word(clean_words_++);
 }
 
+void AnsStack::push_onto(uint64_t& x, Interval interval, int precision) {
+  // x >= frequency 2^(64 - precision), without the overflow at frequency = 2^precision.
+  if ((x >> (64 - precision)) >= interval.frequency) {
+    words_.push_back(static_cast<uint32_t>(x));
+    x >>= 32;
+  }
+  x = ((x / interval.frequency) << precision) + x % interval.frequency + interval.start;
+}
+
 void AnsStack::push(Interval interval, int precision) {
   VINCI_DCHECK(precision >= 1 && precision <= kMaxPrecision);
   VINCI_DCHECK(interval.frequency >= 1 &&
                uint64_t{interval.start} + interval.frequency <= uint64_t{1} << precision);
-  if (is_full(head_, interval, precision)) {
-    words_.push_back(static_cast<uint32_t>(head_));
-    head_ >>= 32;
-  }
-  head_ = pushed(head_, interval, precision);
+  push_onto(head_, interval, precision);
   if (stirring_) head_ = stirred(head_, precision);
 }
 
@@ -141,12 +132,7 @@ void AnsStack::push_row(std::span<const Interval> intervals, int precision) {
   start_lanes();
   const size_t blocks = intervals.size() / kAnsLanes;
   for (size_t i = blocks * kAnsLanes; i < intervals.size(); ++i) {
-    uint64_t& x = lanes_[i % kAnsLanes];
-    if (is_full(x, intervals[i], precision)) {
-      words_.push_back(static_cast<uint32_t>(x));
-      x >>= 32;
-    }
-    x = pushed(x, intervals[i], precision);
+    push_onto(lanes_[i % kAnsLanes], intervals[i], precision);
   }
   if (blocks == 0) return;
   const size_t whole = blocks * kAnsLanes;
@@ -171,12 +157,7 @@ void AnsStack::push_bit_row(std::span<const uint32_t> zeros, std::span<const uin
   for (size_t i = blocks * kAnsLanes; i < bits.size(); ++i) {
     const Interval interval =
         bits[i] != 0 ? Interval{zeros[i], total - zeros[i]} : Interval{0, zeros[i]};
-    uint64_t& x = lanes_[i % kAnsLanes];
-    if (is_full(x, interval, precision)) {
-      words_.push_back(static_cast<uint32_t>(x));
-      x >>= 32;
-    }
-    x = pushed(x, interval, precision);
+    push_onto(lanes_[i % kAnsLanes], interval, precision);
   }
   const size_t before = words_.size();
   words_.resize(before + blocks * kAnsLanes);

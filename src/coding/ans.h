@@ -102,6 +102,12 @@ class AnsStack {
 
  private:
   static uint64_t stirred(uint64_t x, int precision);
+  static uint64_t popped(uint64_t x, Interval interval, int precision) {
+    const uint64_t slot = x & ((uint64_t{1} << precision) - 1);
+    return interval.frequency * (x >> precision) + slot - interval.start;
+  }
+  /// Pushes on one state, whose lower word goes to the stack first where it is full.
+  void push_onto(uint64_t& x, Interval interval, int precision);
   uint32_t take_word();
   uint32_t clean_word(uint64_t index) const;
   uint64_t clean_head(uint64_t index) const;
@@ -130,7 +136,7 @@ void AnsStack::pop_row(size_t size, int precision, Locate&& locate) {
       const uint64_t slot = lanes_[l] & mask;
       Interval interval;
       locate(first + l, static_cast<uint32_t>(slot), interval);
-      lanes_[l] = interval.frequency * (lanes_[l] >> precision) + slot - interval.start;
+      lanes_[l] = popped(lanes_[l], interval, precision);
     }
     for (size_t l = count; l-- > 0;)
       if (lanes_[l] >> 32 == 0) lanes_[l] = lanes_[l] << 32 | take_word();

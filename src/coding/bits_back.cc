@@ -10,30 +10,11 @@ namespace vinci::coding {
 
 namespace {
 
-class TableRow final : public RowDistribution {
+/// Elements that know how to push and pop themselves.
+template <class Distribution>
+class IndependentRow final : public RowDistribution {
  public:
-  explicit TableRow(std::vector<FrequencyTable> tables) : tables_(std::move(tables)) {}
-  size_t size() const override { return tables_.size(); }
-  void push(AnsStack& stack, std::span<const uint32_t> symbols) const override {
-    for (size_t i = tables_.size(); i-- > 0;) tables_[i].push(stack, symbols[i]);
-  }
-  void pop(AnsStack& stack, std::span<uint32_t> symbols) const override {
-    for (size_t i = 0; i < tables_.size(); ++i)
-      symbols[i] = static_cast<uint32_t>(tables_[i].pop(stack));
-  }
-  double bits(std::span<const uint32_t> symbols) const override {
-    double sum = 0;
-    for (size_t i = 0; i < tables_.size(); ++i) sum += tables_[i].bits(symbols[i]);
-    return sum;
-  }
-
- private:
-  std::vector<FrequencyTable> tables_;
-};
-
-class BinnedRow final : public RowDistribution {
- public:
-  explicit BinnedRow(std::vector<BinnedDistribution> elements) : elements_(std::move(elements)) {}
+  explicit IndependentRow(std::vector<Distribution> elements) : elements_(std::move(elements)) {}
   size_t size() const override { return elements_.size(); }
   void push(AnsStack& stack, std::span<const uint32_t> symbols) const override {
     for (size_t i = elements_.size(); i-- > 0;) elements_[i].push(stack, symbols[i]);
@@ -49,7 +30,7 @@ class BinnedRow final : public RowDistribution {
   }
 
  private:
-  std::vector<BinnedDistribution> elements_;
+  std::vector<Distribution> elements_;
 };
 
 class UniformRow final : public RowDistribution {
@@ -89,13 +70,13 @@ class Chain {
   std::span<const uint32_t> below(std::span<const uint32_t> x, const Latents& z, int layer) const {
     return layer == 1 ? x : std::span<const uint32_t>(z[static_cast<size_t>(layer) - 1]);
   }
-  /// The posterior of the layer popped or pushed; the result is -log2 q.
-  double pop_posterior(std::span<const uint32_t> x, Latents& z, int layer) const {
+  /// The layer popped with its posterior; takes -log2 q from *bits unless it is null.
+  void pop_posterior(std::span<const uint32_t> x, Latents& z, int layer, double* bits) const {
     const auto q = model_.posterior(layer, below(x, z, layer));
     stack_.set_stirring(true);
     q->pop(stack_, z[static_cast<size_t>(layer)]);
     stack_.set_stirring(false);
-    return q->bits(z[static_cast<size_t>(layer)]);
+    if (bits != nullptr) *bits -= q->bits(z[static_cast<size_t>(layer)]);
   }
   void push_posterior(std::span<const uint32_t> x, const Latents& z, int layer) const {
     const auto q = model_.posterior(layer, below(x, z, layer));
@@ -108,10 +89,12 @@ class Chain {
                ? model_.prior()
                : model_.likelihood(layer, z[static_cast<size_t>(layer) + 1]);
   }
-  double push_generative(std::span<const uint32_t> symbols, const Latents& z, int layer) const {
+  /// The layer pushed; adds -log2 p to *bits unless it is null.
+  void push_generative(std::span<const uint32_t> symbols, const Latents& z, int layer,
+                       double* bits) const {
     const auto p = generative(z, layer);
     p->push(stack_, symbols);
-    return p->bits(symbols);
+    if (bits != nullptr) *bits += p->bits(symbols);
   }
   double generative_bits(std::span<const uint32_t> x, const Latents& z) const {
     double bits = generative(z, 0)->bits(x);
@@ -137,29 +120,28 @@ constexpr int kChoicePrecision = 24;
 FrequencyTable choice_table(std::span<const double> weight_bits) {
   const double least = *std::min_element(weight_bits.begin(), weight_bits.end());
   std::vector<double> weights;
-  for (const double b : weight_bits)
-    weights.push_back(std::max(strict_exp((least - b) * 0.6931471805599453), 0x1p-100));
+  for (const double b : weight_bits) weights.push_back(std::max(strict_exp2(least - b), 0x1p-100));
   return FrequencyTable::from_weights(weights, kChoicePrecision);
 }
 
 double mean_weight_bits(std::span<const double> weight_bits) {
   const double least = *std::min_element(weight_bits.begin(), weight_bits.end());
   double sum = 0;
-  for (const double b : weight_bits) sum += strict_exp((least - b) * 0.6931471805599453);
+  for (const double b : weight_bits) sum += strict_exp2(least - b);
   return least - strict_log2(sum / static_cast<double>(weight_bits.size()));
 }
 
-double encode_monte_carlo(AnsStack& stack, const LatentModel& model, std::span<const uint32_t> x,
-                          int particles) {
+void encode_monte_carlo(AnsStack& stack, const LatentModel& model, std::span<const uint32_t> x,
+                        int particles, double* bits) {
   const Chain chain(model, stack);
   const auto n = static_cast<size_t>(particles);
   std::vector<Latents> z(n, make_latents(model));
   std::vector<double> weight_bits(n);
   for (size_t i = 0; i < n; ++i) {
-    double q_bits = 0;
+    double weight = 0;
     for (int layer = 1; layer <= model.num_layers(); ++layer)
-      q_bits += chain.pop_posterior(x, z[i], layer);
-    weight_bits[i] = chain.generative_bits(x, z[i]) - q_bits;
+      chain.pop_posterior(x, z[i], layer, &weight);
+    weight_bits[i] = chain.generative_bits(x, z[i]) + weight;
   }
   stack.set_stirring(true);
   const size_t chosen = choice_table(weight_bits).pop(stack);
@@ -169,11 +151,11 @@ double encode_monte_carlo(AnsStack& stack, const LatentModel& model, std::span<c
     if (i == chosen) continue;
     for (int layer = model.num_layers(); layer >= 1; --layer) chain.push_posterior(x, z[i], layer);
   }
-  chain.push_generative(x, z[chosen], 0);
+  chain.push_generative(x, z[chosen], 0, nullptr);
   for (int layer = 1; layer <= model.num_layers(); ++layer)
-    chain.push_generative(z[chosen][static_cast<size_t>(layer)], z[chosen], layer);
+    chain.push_generative(z[chosen][static_cast<size_t>(layer)], z[chosen], layer, nullptr);
   uniform_table(n, kChoicePrecision).push(stack, chosen);
-  return mean_weight_bits(weight_bits);
+  if (bits != nullptr) *bits = mean_weight_bits(weight_bits);
 }
 
 void decode_monte_carlo(AnsStack& stack, const LatentModel& model, std::span<uint32_t> x,
@@ -187,9 +169,14 @@ void decode_monte_carlo(AnsStack& stack, const LatentModel& model, std::span<uin
   chain.generative(z[chosen], 0)->pop(stack, x);
   std::vector<double> weight_bits(n);
   for (size_t i = 0; i < n; ++i) {
-    if (i != chosen)
-      for (int layer = 1; layer <= model.num_layers(); ++layer) chain.pop_posterior(x, z[i], layer);
-    weight_bits[i] = chain.generative_bits(x, z[i]) - chain.posterior_bits(x, z[i]);
+    double weight = 0;
+    if (i == chosen) {
+      weight = -chain.posterior_bits(x, z[i]);
+    } else {
+      for (int layer = 1; layer <= model.num_layers(); ++layer)
+        chain.pop_posterior(x, z[i], layer, &weight);
+    }
+    weight_bits[i] = chain.generative_bits(x, z[i]) + weight;
   }
   stack.set_stirring(true);
   choice_table(weight_bits).push(stack, chosen);
@@ -201,7 +188,7 @@ void decode_monte_carlo(AnsStack& stack, const LatentModel& model, std::span<uin
 }  // namespace
 
 RowDistributionPtr table_row(std::vector<FrequencyTable> tables) {
-  return std::make_unique<TableRow>(std::move(tables));
+  return std::make_unique<IndependentRow<FrequencyTable>>(std::move(tables));
 }
 
 RowDistributionPtr binned_row(const EqualMassBins& bins, BinShape shape,
@@ -212,34 +199,34 @@ RowDistributionPtr binned_row(const EqualMassBins& bins, BinShape shape,
   elements.reserve(locations.size());
   for (size_t i = 0; i < locations.size(); ++i)
     elements.emplace_back(bins, shape, locations[i], scales[i], precision);
-  return std::make_unique<BinnedRow>(std::move(elements));
+  return std::make_unique<IndependentRow<BinnedDistribution>>(std::move(elements));
 }
 
 RowDistributionPtr uniform_row(size_t size, int log2_size) {
   return std::make_unique<UniformRow>(size, log2_size);
 }
 
-double encode_bits_back(AnsStack& stack, const LatentModel& model, std::span<const uint32_t> x,
-                        const BitsBackOptions& options) {
+void encode_bits_back(AnsStack& stack, const LatentModel& model, std::span<const uint32_t> x,
+                      const BitsBackOptions& options, double* bits) {
   VINCI_CHECK(x.size() == model.layer_size(0));
   if (options.scheme == Scheme::kMonteCarlo && options.particles > 1)
-    return encode_monte_carlo(stack, model, x, options.particles);
+    return encode_monte_carlo(stack, model, x, options.particles, bits);
   const Chain chain(model, stack);
   Latents z = make_latents(model);
   const int top = model.num_layers();
-  double bits = 0;
+  if (bits != nullptr) *bits = 0;
   if (options.scheme == Scheme::kBitSwap) {
     for (int layer = 1; layer <= top; ++layer) {
-      bits -= chain.pop_posterior(x, z, layer);
-      bits += chain.push_generative(chain.below(x, z, layer), z, layer - 1);
+      chain.pop_posterior(x, z, layer, bits);
+      chain.push_generative(chain.below(x, z, layer), z, layer - 1, bits);
     }
-    return bits + chain.push_generative(z[static_cast<size_t>(top)], z, top);
+    chain.push_generative(z[static_cast<size_t>(top)], z, top, bits);
+    return;
   }
-  for (int layer = 1; layer <= top; ++layer) bits -= chain.pop_posterior(x, z, layer);
-  bits += chain.push_generative(x, z, 0);
+  for (int layer = 1; layer <= top; ++layer) chain.pop_posterior(x, z, layer, bits);
+  chain.push_generative(x, z, 0, bits);
   for (int layer = 1; layer <= top; ++layer)
-    bits += chain.push_generative(z[static_cast<size_t>(layer)], z, layer);
-  return bits;
+    chain.push_generative(z[static_cast<size_t>(layer)], z, layer, bits);
 }
 
 void decode_bits_back(AnsStack& stack, const LatentModel& model, std::span<uint32_t> x,

@@ -85,10 +85,11 @@ struct BitsBackOptions {
   int particles = 4;
 };
 
-/// Pushes x; the result is what this run is to cost, net, in bits: log2 q(z | x) - log2 p(x, z) at
-/// the z drawn, or -log2 of the mean importance weight. Its expectation is the negative bound.
-double encode_bits_back(AnsStack& stack, const LatentModel& model, std::span<const uint32_t> x,
-                        const BitsBackOptions& options = {});
+/// Pushes x. `bits`, where it is not null, becomes what this run is to cost, net: log2 q(z | x) -
+/// log2 p(x, z) at the z drawn, or -log2 of the mean importance weight; its expectation is the
+/// negative bound. To compute it takes about as long as to code.
+void encode_bits_back(AnsStack& stack, const LatentModel& model, std::span<const uint32_t> x,
+                      const BitsBackOptions& options = {}, double* bits = nullptr);
 /// Pops x; the stack is as before encode_bits_back, clean bits drawn there aside.
 void decode_bits_back(AnsStack& stack, const LatentModel& model, std::span<uint32_t> x,
                       const BitsBackOptions& options = {});

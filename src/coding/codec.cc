@@ -70,8 +70,7 @@ CodedChunk encode_chunk(const TableModel& model, const std::vector<int64_t>& val
   for (size_t i = 0; i < values.size(); ++i) {
     const Column& column = columns[i % columns.size()];
     if (column.holds(values[i])) {
-      symbols[i] = static_cast<uint32_t>(
-          (static_cast<uint64_t>(values[i]) - static_cast<uint64_t>(column.low)) >> column.shift);
+      symbols[i] = static_cast<uint32_t>(column.symbol(values[i]));
       continue;
     }
     symbols[i] = values[i] < column.low ? 0 : column.size - 1;
@@ -171,8 +170,7 @@ ModelCodes learn_from(TableReader& reader, const CompressOptions& compress, Lear
   table.symbols.reserve(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     const Column& column = table.columns[i % columns];
-    table.symbols.push_back(static_cast<uint16_t>(
-        (static_cast<uint64_t>(values[i]) - static_cast<uint64_t>(column.low)) >> column.shift));
+    table.symbols.push_back(static_cast<uint16_t>(column.symbol(values[i])));
   }
   values = {};
   if (reader.expected_rows() > rows) options.rows_to_code = reader.expected_rows();

@@ -94,7 +94,7 @@ uint32_t head_checksum(uint32_t header_checksum, std::string_view numbers) {
 
 /// Reads the chunk at the offset; false where none begins there.
 bool read_chunk(std::string_view file, uint64_t offset, uint32_t header_checksum,
-                const VbbHeader& header, bool verify, VbbChunk& chunk, uint64_t& end) {
+                const VbbHeader& header, VbbChunk& chunk, uint64_t& end) {
   if (offset > file.size() || file.size() - offset < kChunkHead) return false;
   const std::string_view head = file.substr(offset, kChunkHead);
   if (!head.starts_with(kChunkMark)) return false;
@@ -113,7 +113,7 @@ bool read_chunk(std::string_view file, uint64_t offset, uint32_t header_checksum
   }
   chunk.bytes = file.substr(offset + kChunkHead, length);
   end = offset + kChunkHead + length + 4;
-  if (verify && ByteReader(file.substr(end - 4, 4)).u32() != checksum(chunk.bytes))
+  if (ByteReader(file.substr(end - 4, 4)).u32() != checksum(chunk.bytes))
     chunk.problem = "is damaged: its checksum is wrong";
   return true;
 }
@@ -212,7 +212,7 @@ void VbbWriter::finish(const VbbTotals& totals) {
   put(out);
 }
 
-VbbFile read_vbb(std::string_view bytes, const std::string& name, bool verify) {
+VbbFile read_vbb(std::string_view bytes, const std::string& name) {
   const auto fail = [&](const std::string& reason) {
     throw Error(Error::Kind::kInput, fmt::format("The file `{}` {}.", name, reason));
   };
@@ -240,8 +240,7 @@ VbbFile read_vbb(std::string_view bytes, const std::string& name, bool verify) {
     for (size_t k = 0; k < offsets.size(); ++k) {
       VbbChunk chunk;
       uint64_t end = 0;
-      const bool is_there =
-          read_chunk(bytes, offsets[k], header_checksum, file.header, verify, chunk, end);
+      const bool is_there = read_chunk(bytes, offsets[k], header_checksum, file.header, chunk, end);
       if (!is_there) chunk = {};
       if (!is_there) chunk.problem = "is damaged: its head is not readable";
       if (is_there && (chunk.number != k || chunk.rows != rows[k]))
@@ -264,7 +263,7 @@ VbbFile read_vbb(std::string_view bytes, const std::string& name, bool verify) {
   for (uint64_t at = begin; at < bytes.size();) {
     VbbChunk chunk;
     uint64_t end = 0;
-    if (read_chunk(bytes, at, header_checksum, file.header, verify, chunk, end)) {
+    if (read_chunk(bytes, at, header_checksum, file.header, chunk, end)) {
       const uint32_t expected = static_cast<uint32_t>(file.chunks.size());
       if (chunk.number != expected && chunk.problem.empty() && file.problems.size() < 20)
         file.problems.push_back(

@@ -81,7 +81,7 @@ class VbbWriter {
 };
 
 /// Reads the structure; the result refers to `bytes`. Throws Error(kInput), a sentence about
-/// `name`, where there is no header to go by. With `verify` the bytes of every chunk are checked.
-VbbFile read_vbb(std::string_view bytes, const std::string& name, bool verify = true);
+/// `name`, where there is no header to go by. The bytes of every chunk are checked.
+VbbFile read_vbb(std::string_view bytes, const std::string& name);
 
 }  // namespace vinci::coding

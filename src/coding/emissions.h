@@ -26,12 +26,14 @@ struct Column {
   ColumnShape shape = ColumnShape::kBySize;
   bool operator==(const Column&) const = default;
 
-  bool holds(int64_t value) const {
-    return value >= low &&
-           (static_cast<uint64_t>(value) - static_cast<uint64_t>(low)) >> shift < size;
+  /// Of a value that is not below `low`; one of `size` and above is not held.
+  uint64_t symbol(int64_t value) const {
+    return (static_cast<uint64_t>(value) - static_cast<uint64_t>(low)) >> shift;
   }
+  bool holds(int64_t value) const { return value >= low && symbol(value) < size; }
 };
 
+inline constexpr uint64_t kMaxColumns = uint64_t{1} << 20;  // of a table
 inline constexpr uint32_t kMaxColumnSymbols = 1024;
 /// Up to here a column has a frequency for each symbol and component, above a location and scale.
 inline constexpr uint32_t kMaxCategories = 64;

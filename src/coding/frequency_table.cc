@@ -123,22 +123,6 @@ FrequencyTable FrequencyTable::from_cdf(const std::function<double(size_t)>& cdf
   return table;
 }
 
-FrequencyTable FrequencyTable::from_frequencies(std::span<const uint32_t> frequencies,
-                                                int precision) {
-  VINCI_CHECK(precision >= 1 && precision <= kMaxPrecision);
-  FrequencyTable table;
-  table.precision_ = precision;
-  table.cumulative_.push_back(0);
-  uint64_t sum = 0;
-  for (const uint32_t f : frequencies) {
-    sum += f;
-    VINCI_CHECK(sum <= uint64_t{1} << precision);
-    table.cumulative_.push_back(static_cast<uint32_t>(sum));
-  }
-  VINCI_CHECK(sum == uint64_t{1} << precision);
-  return table;
-}
-
 size_t FrequencyTable::find(uint32_t slot) const {
   // The first cumulative count beyond the slot ends the symbol's interval; it passes over symbols
   // of frequency 0.

@@ -9,8 +9,6 @@ namespace vinci::coding {
 
 namespace {
 
-constexpr double kLn2 = 0.6931471805599453;
-
 class Hmm final : public TableModel {
  public:
   explicit Hmm(ModelCodes codes)
@@ -60,7 +58,7 @@ class Hmm final : public TableModel {
           for (size_t j = 0; j < n; ++j) predicted += (at - n)[j] * probability(next_[j], k);
         }
         const double cost = Emissions::kCostUnit * static_cast<double>(costs[k] - least);
-        sum += at[k] = predicted * std::max(strict_exp(-kLn2 * cost), 0x1p-200);
+        sum += at[k] = predicted * std::max(strict_exp2(-cost), 0x1p-200);
       }
       for (size_t k = 0; k < n; ++k) at[k] /= sum;
       if (bits != nullptr)

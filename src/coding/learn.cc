@@ -62,7 +62,7 @@ class Learner {
     for (int step = 0; step < steps; ++step) {
       if (context_.cancelled()) throw Error(Error::Kind::kCancelled, "Learning was stopped.");
       Progress progress;
-      progress.stage = "learning " + make_name();
+      progress.stage = "learning " + model_name(options_.kind, n_);
       progress.fraction = static_cast<double>(step) / steps;
       context_.progress(progress);
       const double now = expect(codes);
@@ -76,10 +76,6 @@ class Learner {
       codes = maximise(codes);
     }
     return best;
-  }
-
-  std::string make_name() const {
-    return (options_.kind == ModelKind::kMixture ? "mixture:" : "hmm:") + std::to_string(n_);
   }
 
   std::span<const uint16_t> row(size_t r) const {

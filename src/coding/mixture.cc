@@ -9,8 +9,6 @@ namespace vinci::coding {
 
 namespace {
 
-constexpr double kLn2 = 0.6931471805599453;
-
 class OneTable final : public RowDistribution {
  public:
   explicit OneTable(const FrequencyTable& table) : table_(table) {}
@@ -67,7 +65,7 @@ class Mixture final : public TableModel {
 
  private:
   static double ratio(int64_t cost) {
-    return strict_exp(-kLn2 * Emissions::kCostUnit * static_cast<double>(cost));
+    return strict_exp2(-Emissions::kCostUnit * static_cast<double>(cost));
   }
 
   class Row final : public LatentModel {

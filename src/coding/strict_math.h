@@ -16,6 +16,8 @@ double strict_exp(double x);
 double strict_log(double x);
 /// log x / log 2.
 inline double strict_log2(double x) { return strict_log(x) * 1.4426950408889634074; }
+/// 2^x.
+inline double strict_exp2(double x) { return strict_exp(x * 0.6931471805599453); }
 /// log Gamma(x), x > 0; error below 1e-13 max(1, |log Gamma|).
 double strict_log_gamma(double x);
 /// 1 / (1 + e^-x).

@@ -8,13 +8,12 @@
 #include <cstring>
 #include <utility>
 
+#include "coding/emissions.h"
 #include "vinci/error.h"
 
 namespace vinci::coding {
 
 namespace {
-
-constexpr uint64_t kMaxColumns = 1u << 20;
 
 [[noreturn]] void input_error(const std::string& message) {
   throw Error(Error::Kind::kInput, message);
@@ -78,8 +77,6 @@ class ByteSource {
     ended = false;
     for (;;) {
       if (at_ == buffer_.size()) {
-        buffer_.resize(1 << 16);
-        at_ = buffer_.size();
         std::string next(1 << 16, '\0');
         next.resize(read(next.data(), next.size()));
         buffer_ = std::move(next);

@@ -17,8 +17,6 @@ namespace {
   throw Error(Error::Kind::kInput, "does not hold a model, or a damaged one");
 }
 
-constexpr uint64_t kMaxColumns = 1u << 20;
-
 /// All codes with their limits, in the order in which they are stored: codes of one limit and kind
 /// together, since these have a distribution in common.
 template <class Visit>
@@ -63,8 +61,8 @@ std::vector<uint16_t> weight_codes(std::span<const double> weights) {
   return codes;
 }
 
-std::string TableModel::name() const {
-  return (codes_.kind == ModelKind::kMixture ? "mixture:" : "hmm:") + std::to_string(components());
+std::string model_name(ModelKind kind, size_t components) {
+  return (kind == ModelKind::kMixture ? "mixture:" : "hmm:") + std::to_string(components);
 }
 
 TableModelPtr make_table_model(ModelCodes codes) {

@@ -35,6 +35,9 @@ FrequencyTable weight_table(std::span<const uint16_t> codes);
 /// The nearest codes; weights are not negative, one is positive.
 std::vector<uint16_t> weight_codes(std::span<const double> weights);
 
+/// `mixture:8`, `hmm:4`.
+std::string model_name(ModelKind kind, size_t components);
+
 class TableModel {
  public:
   virtual ~TableModel() = default;
@@ -43,7 +46,7 @@ class TableModel {
   size_t columns() const { return emissions_.columns(); }
   size_t components() const { return emissions_.components(); }
   /// `mixture:8`, `hmm:4`.
-  std::string name() const;
+  std::string name() const { return model_name(codes_.kind, components()); }
 
   /// `rows` are of one chunk, row after row; decode gives them in order.
   virtual void encode(AnsStack& stack, std::span<const uint32_t> rows,
