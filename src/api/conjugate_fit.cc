@@ -163,7 +163,7 @@ std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
                                             source::DiagnosticSink& sink, const Context& context) {
   auto fit = std::make_shared<ConjugateFit>();
   conjugate::CompileOptions compile_options;
-  compile_options.seed = options.seed;
+  compile_options.seed = conjugate_options.data_seed;
   compile_options.context = &context;
   compile_options.stop_at_first = options.method != infer::Method::kCavi;
   auto start = Clock::now();
@@ -244,7 +244,6 @@ infer::FitResult judge_conjugate(const std::shared_ptr<ConjugateFit>& fit,
                                  const Context& context) {
   infer::GivenFit given;
   given.q = conjugate_family(fit, model);
-  given.bound = fit->ascent.elbo;
   given.converged = fit->ascent.converged;
   given.cancelled = fit->ascent.cancelled;
   given.stages.push_back({"conjugate factors", 0, fit->compile_seconds});

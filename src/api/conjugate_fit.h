@@ -16,6 +16,7 @@ struct ConjugateOptions {
   int64_t restarts = 0;  // 0: one, or four where there are discrete parameters or products
   double minibatch = 0;  // share of a plate in a step; 0: full sweeps
   double damping = 0;
+  uint64_t data_seed = 1;  // of random numbers in transformed data, as the model was built with
 };
 
 /// A program that fits, fitted.

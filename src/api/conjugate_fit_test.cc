@@ -10,6 +10,8 @@
 #include "api/session.h"
 #include "data/json.h"
 #include "source/render.h"
+#include "vinci/fit.h"
+#include "vinci/model.h"
 
 namespace vinci::api {
 namespace {
@@ -142,6 +144,18 @@ TEST(ConjugateFit, WhatDoesNotFitIsAnErrorAtItsPlace) {
   ASSERT_EQ(improper.misfits.size(), 1u);
   EXPECT_NE(improper.misfits[0].message.find("the posterior of `a, b` is improper"),
             std::string::npos);
+}
+
+// Transformed data may draw: ascent has to see the numbers that the model was built with, whatever
+// the seed of the fit is.
+TEST(ConjugateFit, SeesTheTransformedDataOfTheModel) {
+  const vinci::Program program = vinci::Program::from_text(R"(
+    transformed data { real y = normal_rng(0, 100); }
+    parameters { real mu; } model { mu ~ normal(0, 1000); y ~ normal(mu, 1); })");
+  const vinci::Model model(program, vinci::Data(), {.seed = 5});
+  const double by_ascent = vinci::fit(model, {.seed = 9, .method = "cavi"}).summaries()[0].mean;
+  const double by_ladder = vinci::fit(model, {.seed = 9, .method = "bam"}).summaries()[0].mean;
+  EXPECT_NEAR(by_ascent, by_ladder, 0.2);
 }
 
 TEST(ConjugateFit, SameBitsWhateverTheThreads) {

@@ -146,8 +146,8 @@ Fit fit(const LogDensity& density, const FitOptions& options, const Context& con
   if (bound != nullptr && api::may_be_conjugate(inner)) {
     source::DiagnosticSink sink;
     std::vector<conjugate::Misfit> misfits;
-    conjugate = api::fit_conjugate(*bound->impl()->program->typed, bound->impl()->data, inner, {},
-                                   misfits, sink, context);
+    conjugate = api::fit_conjugate(*bound->impl()->program->typed, bound->impl()->data, inner,
+                                   {.data_seed = bound->impl()->data_seed}, misfits, sink, context);
     if (inner.method == infer::Method::kCavi && !conjugate) {
       api::report_misfits(misfits, sink);
       api::throw_errors(sink, *sources);

@@ -35,7 +35,9 @@ struct Data::Impl {
 struct Model::Impl {
   std::shared_ptr<const Program::Impl> program;
   std::unique_ptr<model::Model> model;
-  data::DataTable data;  // for coordinate ascent, which reads the program once more
+  // For coordinate ascent, which reads the program once more.
+  data::DataTable data;
+  uint64_t data_seed = 1;
   std::vector<Variable> variables;
   std::vector<std::string> constrained_names;
   std::vector<std::string> unconstrained_names;

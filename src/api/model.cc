@@ -54,6 +54,7 @@ Model::Model(const Program& program, const Data& data, const ModelOptions& optio
     throw Error(Error::Kind::kInput, "The model could not be made of program and data.");
   }
   impl->data = std::move(table);
+  impl->data_seed = options.seed;
   impl->warnings = api::public_diagnostics(sink, sources);
   for (const model::VariableInfo& v : impl->model->variables()) {
     impl->variables.push_back({v.name, v.dims, public_block(v.block)});

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <new>
+
 #include "lower/constraint_checks.h"
 
 namespace vinci::lower {
@@ -109,6 +111,30 @@ bool bind_data(const syntax::Program& program, const data::DataTable& table, Tra
     tracer.set_global_type(s.variable, std::move(type));
   }
   return ok;
+}
+
+bool run_data_blocks(const syntax::Program& program, const data::DataTable& table, uint64_t seed,
+                     Tracer& tracer, source::DiagnosticSink& sink) {
+  tracer.set_strict(true);
+  if (!bind_data(program, table, tracer, sink)) return false;
+  numeric::RandomStream random(seed, 0x7d);
+  tracer.set_random(&random);
+  tracer.run_block(BlockKind::kTransformedData);
+  tracer.set_random(nullptr);
+  tracer.set_strict(false);
+  return true;
+}
+
+bool report_trace_errors(source::DiagnosticSink& sink, const std::function<bool()>& body) {
+  try {
+    return body();
+  } catch (const TraceError& e) {
+    sink.error(e.kind, e.span, e.message);
+  } catch (const std::bad_alloc&) {
+    sink.error(DiagnosticKind::kLimit, {},
+               "the program and its data need more memory than there is");
+  }
+  return false;
 }
 
 }  // namespace vinci::lower

@@ -2,6 +2,9 @@
 // declaration.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+
 #include "data/bind.h"
 #include "data/data_table.h"
 #include "lower/tracer.h"
@@ -15,6 +18,15 @@ namespace vinci::lower {
 /// Numbers are copied once; O(data).
 bool bind_data(const syntax::Program& program, const data::DataTable& table, Tracer& tracer,
                source::DiagnosticSink& sink);
+
+/// The same, then transformed data, whose random numbers depend on `seed` alone: whoever reads a
+/// program gets the same values. Throws TraceError.
+bool run_data_blocks(const syntax::Program& program, const data::DataTable& table, uint64_t seed,
+                     Tracer& tracer, source::DiagnosticSink& sink);
+
+/// Runs `body`; what it throws as TraceError, or for lack of memory, becomes a diagnostic and
+/// false.
+bool report_trace_errors(source::DiagnosticSink& sink, const std::function<bool()>& body);
 
 /// What `data` compares a value with.
 data::DeclaredShape data_shape(const std::string& name, const BoundType& type, source::Span span);

@@ -1,7 +1,5 @@
 #include "lower/factors.h"
 
-#include <new>
-
 #include "lower/bind.h"
 #include "lower/transforms.h"
 
@@ -62,14 +60,8 @@ FactorTrace::~FactorTrace() = default;
 
 bool FactorTrace::run(const data::DataTable& data, uint64_t seed, FactorSink& sink,
                       source::DiagnosticSink& diagnostics) {
-  try {
-    tracer_.set_strict(true);
-    if (!bind_data(program_, data, tracer_, diagnostics)) return false;
-    numeric::RandomStream random(seed, 0x7d);
-    tracer_.set_random(&random);
-    tracer_.run_block(BlockKind::kTransformedData);
-    tracer_.set_random(nullptr);
-    tracer_.set_strict(false);
+  return report_trace_errors(diagnostics, [&] {
+    if (!run_data_blocks(program_, data, seed, tracer_, diagnostics)) return false;
     for (StmtId id : program_.block(BlockKind::kParameters).stmts) {
       const Stmt& s = program_.stmts[id];
       if (s.kind != Stmt::Kind::kDeclaration) continue;
@@ -98,13 +90,7 @@ bool FactorTrace::run(const data::DataTable& data, uint64_t seed, FactorSink& si
     tracer_.run_block(BlockKind::kModel);
     tracer_.set_factor_sink(nullptr);
     return true;
-  } catch (const TraceError& e) {
-    diagnostics.error(e.kind, e.span, e.message);
-  } catch (const std::bad_alloc&) {
-    diagnostics.error(DiagnosticKind::kLimit, {},
-                      "the program and its data need more memory than there is");
-  }
-  return false;
+  });
 }
 
 }  // namespace vinci::lower

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <new>
 
 #include "data/bind.h"
 #include "lower/bind.h"
@@ -84,13 +83,7 @@ class Lowerer {
         options_(options) {}
 
   bool run(const data::DataTable& data, source::DiagnosticSink& sink) {
-    tracer_.set_strict(true);
-    if (!bind_data(program_, data, tracer_, sink)) return false;
-    numeric::RandomStream random(options_.seed, 0x7d);
-    tracer_.set_random(&random);
-    tracer_.run_block(BlockKind::kTransformedData);
-    tracer_.set_random(nullptr);
-    tracer_.set_strict(false);
+    if (!run_data_blocks(program_, data, options_.seed, tracer_, sink)) return false;
     // Generated quantities need the data and nothing else; the tracer goes on with its own copy.
     keep_data();
     parameters();
@@ -198,16 +191,7 @@ class Lowerer {
 std::optional<Lowered> lower(const check::TypedProgram& typed, const data::DataTable& data,
                              const LowerOptions& options, source::DiagnosticSink& sink) {
   Lowerer lowerer(typed, options);
-  try {
-    if (!lowerer.run(data, sink)) return {};
-  } catch (const TraceError& e) {
-    sink.error(e.kind, e.span, e.message);
-    return {};
-  } catch (const std::bad_alloc&) {
-    sink.error(DiagnosticKind::kLimit, {},
-               "the program and its data need more memory than there is");
-    return {};
-  }
+  if (!report_trace_errors(sink, [&] { return lowerer.run(data, sink); })) return {};
   return lowerer.take();
 }
 
