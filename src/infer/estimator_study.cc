@@ -233,7 +233,7 @@ EstimatorStudy study_discrete_estimators(const LogDensity& density, const MixedF
   const EstimatorOptions reference{.draws = kReferenceBatch};
   const EstimatorPtr of_elbo = local_expectation_estimator(reference, blankets);
   const EstimatorPtr of_bound = vimco_estimator(reference, options.bound_draws);
-  return Study(density, family, lambda, options, context, family.num_params() - family.num_logits())
+  return Study(density, family, lambda, options, context, family.first_logit_param())
       .run(discrete_estimators(blankets, relaxed, options), *of_elbo, of_bound.get());
 }
 

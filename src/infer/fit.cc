@@ -16,7 +16,6 @@
 #include "infer/rungs.h"
 #include "infer/tail_probe.h"
 #include "vinci/error.h"
-#include "numeric/random/random_stream.h"
 
 namespace vinci::infer {
 namespace {
@@ -88,27 +87,7 @@ class Fit {
     result_.log_evidence = {j.psis.log_mean_ratio, j.psis.log_mean_ratio_error};
     num_nonfinite_draws_ = j.psis.num_nonfinite;
     if (sampled().count > 0) return hand_out_particles();
-    if (j.psis.weights.empty()) return;
-    // Weights with k-hat up to 1 have a mean: reweighted draws are nearer to the posterior than q
-    // is, even where they are not near enough to be called reliable.
-    result_.resampled = options_.resample && !j.psis.constant && j.khat() < 1 && j.psis.ess > 50 &&
-                        !chains_.certifies(kCertifiedError, kCertifiedError);
-    std::vector<Index> chosen;
-    if (result_.resampled) {
-      numeric::RandomStream random(options_.seed, stream::kResample);
-      chosen = diagnose::systematic_resample(j.psis.weights, options_.draws, random.uniform());
-    } else {
-      for (Index s = 0; s < std::min(options_.draws, j.count); ++s) chosen.push_back(s);
-    }
-    result_.num_draws = static_cast<Index>(chosen.size());
-    result_.draws.reserve(chosen.size() * static_cast<size_t>(dim()));
-    for (const Index s : chosen) {
-      const auto i = static_cast<size_t>(s);
-      const auto first = j.points.begin() + s * dim();
-      result_.draws.insert(result_.draws.end(), first, first + dim());
-      result_.log_density.push_back(j.log_density[i]);
-      result_.log_q.push_back(j.log_q[i]);
-    }
+    hand_out(j, !chains_.certifies(kCertifiedError, kCertifiedError), options_, result_);
   }
 
   void hand_out_particles() {

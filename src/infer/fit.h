@@ -36,9 +36,9 @@ enum class Method {
 enum class FamilyChoice { kAuto, kMeanField, kFullRank, kSparse, kSinhArcsinh, kFlow, kSpline };
 
 /// The words of the command line: auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field,
-/// dadvi, raabbvi, advi, laplace, semi-implicit, kernel-semi-implicit, cavi; auto, mean-field, full-rank,
-/// sparse, sinh-arcsinh, flow (also: real-nvp), spline. The parsers throw vinci::Error (kUsage)
-/// that lists the words.
+/// dadvi, raabbvi, advi, laplace, semi-implicit, kernel-semi-implicit, cavi; auto, mean-field,
+/// full-rank, sparse, sinh-arcsinh, flow (also: real-nvp), spline. The parsers throw vinci::Error
+/// (kUsage) that lists the words.
 std::string_view to_string(Method method);
 std::string_view to_string(FamilyChoice family);
 Method parse_method(std::string_view word);

@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "diagnose/psis.h"
 #include "infer/judgement.h"
 #include "infer/objective.h"
 #include "infer/parallel_log_density.h"
 #include "infer/random_streams.h"
 #include "infer/tail_probe.h"
-#include "numeric/random/random_stream.h"
 
 namespace vinci::infer {
 
@@ -27,7 +25,6 @@ FitResult fit_given(const LogDensity& density, const GivenFit& given, const FitO
   FitResult result;
   const Index dim = result.dim = density.dim();
   result.stages = given.stages;
-  result.factors = given.factors;
   result.approximation = given.q;
   result.family = given.q->describe();
   result.converged = given.converged;
@@ -53,23 +50,7 @@ FitResult fit_given(const LogDensity& density, const GivenFit& given, const FitO
   result.num_judged = j.count;
   result.elbo = j.elbo;
   result.log_evidence = {j.psis.log_mean_ratio, j.psis.log_mean_ratio_error};
-  if (!j.psis.weights.empty()) {
-    result.resampled = options.resample && !j.psis.constant && j.khat() < 1 && j.psis.ess > 50;
-    std::vector<Index> chosen;
-    if (result.resampled) {
-      numeric::RandomStream random(options.seed, stream::kResample);
-      chosen = diagnose::systematic_resample(j.psis.weights, options.draws, random.uniform());
-    } else {
-      for (Index s = 0; s < std::min(options.draws, j.count); ++s) chosen.push_back(s);
-    }
-    result.num_draws = static_cast<Index>(chosen.size());
-    for (const Index s : chosen) {
-      const auto first = j.points.begin() + s * dim;
-      result.draws.insert(result.draws.end(), first, first + dim);
-      result.log_density.push_back(j.log_density[static_cast<size_t>(s)]);
-      result.log_q.push_back(j.log_q[static_cast<size_t>(s)]);
-    }
-  }
+  hand_out(j, true, options, result);
   result.gap = std::numeric_limits<double>::quiet_NaN();
   result.cancelled = given.cancelled || context.cancelled();
   result.budget_spent = objective.budget_spent();
@@ -91,7 +72,6 @@ FitResult fit_given(const LogDensity& density, const GivenFit& given, const FitO
   e.budget_spent = result.budget_spent;
   e.improper = tails.improper;
   e.improper_coordinate = tails.coordinate;
-  e.other_modes = given.other_modes;
   result.verdict = diagnose::judge(e);
   return result;
 }

@@ -12,13 +12,8 @@ namespace vinci::infer {
 struct GivenFit {
   FamilyPtr q;
   std::vector<Stage> stages;
-  std::vector<FittedFactor> factors;
-  double bound = 0;  // of q, exact, in nats; the ELBO by draws may be above it where q has
-                     // auxiliary variables
   bool converged = false;
   bool cancelled = false;
-  /// Estimated log mass of other optima relative to this one.
-  std::vector<double> other_modes;
 };
 
 /// k-hat, ELBO, evidence and verdict from draws of q, which are handed out as by `fit`: reweighted

@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "infer/dense.h"
+#include "infer/random_streams.h"
+#include "numeric/random/random_stream.h"
 
 namespace vinci::infer {
 
@@ -57,6 +59,31 @@ diagnose::Estimate estimate_elbo(Objective& objective, const Family& q, Index co
     if (!std::isfinite(v)) v = lowest - kPenalty;
   }
   return diagnose::elbo_from_log_ratios(value);
+}
+
+void hand_out(const Judgement& j, bool may_reweight, const FitOptions& options, FitResult& result) {
+  if (j.psis.weights.empty()) return;
+  // Weights with k-hat up to 1 have a mean: reweighted draws are nearer to the posterior than q
+  // is, even where they are not near enough to be called reliable.
+  result.resampled =
+      options.resample && !j.psis.constant && j.khat() < 1 && j.psis.ess > 50 && may_reweight;
+  std::vector<Index> chosen;
+  if (result.resampled) {
+    numeric::RandomStream random(options.seed, stream::kResample);
+    chosen = diagnose::systematic_resample(j.psis.weights, options.draws, random.uniform());
+  } else {
+    for (Index s = 0; s < std::min(options.draws, j.count); ++s) chosen.push_back(s);
+  }
+  const auto dim = static_cast<std::ptrdiff_t>(result.dim);
+  result.num_draws = static_cast<Index>(chosen.size());
+  result.draws.reserve(chosen.size() * static_cast<size_t>(dim));
+  for (const Index s : chosen) {
+    const auto i = static_cast<size_t>(s);
+    const auto first = j.points.begin() + s * dim;
+    result.draws.insert(result.draws.end(), first, first + dim);
+    result.log_density.push_back(j.log_density[i]);
+    result.log_q.push_back(j.log_q[i]);
+  }
 }
 
 }  // namespace vinci::infer

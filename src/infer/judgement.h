@@ -6,6 +6,7 @@
 #include "diagnose/psis.h"
 #include "diagnose/verdict.h"
 #include "infer/family/family.h"
+#include "infer/fit.h"
 #include "infer/objective.h"
 
 namespace vinci::infer {
@@ -27,6 +28,12 @@ struct Judgement {
 /// do.
 Judgement judge_family(Objective& objective, const Family& q, Index count, Index least,
                        numeric::RandomKey key);
+
+/// Notes what was judged in the result and hands out options.draws of the draws: chosen by their
+/// weights where options and `may_reweight` allow it and that leads nearer to the posterior, else
+/// the first ones as they are.
+void hand_out(const Judgement& judgement, bool may_reweight, const FitOptions& options,
+              FitResult& result);
 
 /// The ELBO of q from `count` draws, noise given by the key: cheap comparisons with common random
 /// numbers.

@@ -107,16 +107,20 @@ void MixedFamily::log_q_of_states(std::span<const double> log_probabilities, Lan
 
 void MixedFamily::score(std::span<const double> lambda, LaneMatrix points,
                         MutableLaneMatrix score) const {
-  const Index first = continuous_->num_params();
   if (num_continuous() > 0) {
     continuous_->score(continuous_params(lambda), rows_of(points, 0, num_continuous()),
-                       rows_of(score, 0, first));
+                       rows_of(score, 0, first_logit_param()));
   }
+  logit_score(lambda, points, rows_of(score, first_logit_param(), num_logits()));
+}
+
+void MixedFamily::logit_score(std::span<const double> lambda, LaneMatrix points,
+                              MutableLaneMatrix score) const {
   const std::vector<double> log_pi = log_probabilities(lambda);
   for (Index m = 0; m < num_discrete(); ++m) {
     for (Index k = 1; k < discrete_[static_cast<size_t>(m)].count; ++k) {
       const double pi = std::exp(log_pi[static_cast<size_t>(first_state(m) + k)]);
-      double* out = score.row(first + first_logit(m) + k - 1);
+      double* out = score.row(first_logit(m) + k - 1);
       for (Index l = 0; l < points.lanes; ++l) {
         out[l] = (state_index(m, points(num_continuous() + m, l)) == k ? 1 : 0) - pi;
       }

@@ -49,6 +49,8 @@ class MixedFamily final : public ParametricFamily {
   Index num_continuous() const { return continuous_->dim(); }
   Index num_discrete() const { return static_cast<Index>(discrete_.size()); }
   Index num_logits() const { return num_logits_; }
+  /// Where they begin among the parameters.
+  Index first_logit_param() const { return continuous_->num_params(); }
   /// Where the logits of discrete coordinate m lie, counted from the first logit; and its states,
   /// counted over all coordinates.
   Index first_logit(Index m) const { return first_logits_[static_cast<size_t>(m)]; }
@@ -61,6 +63,10 @@ class MixedFamily final : public ParametricFamily {
   std::span<const double> logits(std::span<const double> lambda) const {
     return lambda.subspan(static_cast<size_t>(continuous_->num_params()));
   }
+
+  /// The logits' part of `score`: [num_logits()][lanes].
+  void logit_score(std::span<const double> lambda, LaneMatrix points,
+                   MutableLaneMatrix score) const;
 
   /// log P(state) of every state of every coordinate, [num_states()].
   std::vector<double> log_probabilities(std::span<const double> lambda) const;
@@ -99,6 +105,10 @@ class Mixed final : public Family {
 
   const MixedFamily& family() const { return family_; }
   const std::vector<double>& lambda() const { return lambda_; }
+  /// The logits' part of `score`: [num_logits()][lanes].
+  void logit_score(std::span<const double> lambda, LaneMatrix points,
+                   MutableLaneMatrix score) const;
+
   /// log P(state) of every state of every coordinate.
   const std::vector<double>& log_probabilities() const { return log_probabilities_; }
 

@@ -7,26 +7,11 @@
 #include <utility>
 
 #include "infer/dense.h"
+#include "infer/method/windows.h"
 #include "vinci/error.h"
 
 namespace vinci::infer {
 namespace {
-
-/// Running mean and its standard error.
-struct Window {
-  double mean = 0, squares = 0;
-  Index count = 0;
-  void add(double x) {
-    ++count;
-    const double d = x - mean;
-    mean += d / static_cast<double>(count);
-    squares += d * (x - mean);
-  }
-  double error() const {
-    const auto n = static_cast<double>(count);
-    return count < 2 ? std::numeric_limits<double>::infinity() : std::sqrt(squares / (n - 1) / n);
-  }
-};
 
 bool all_finite(std::span<const double> x) {
   return std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); });
@@ -65,9 +50,8 @@ StochasticViResult stochastic_vi(Objective& objective, const ParametricFamily& f
   const auto size = static_cast<Index>(lambda.size());
   Vector gradient(size), sum = Vector::Zero(size);
   Index averaged = 0, plateaus = 0;
-  Window window, last;
-  last.mean = -std::numeric_limits<double>::infinity();
-  double last_error = 0;
+  RunningMean window;
+  double last_mean = -std::numeric_limits<double>::infinity(), last_error = 0;
   for (Index t = 0; t < options.max_iterations && !objective.should_stop(); ++t) {
     const double value = estimator.estimate(objective, family, lambda, key,
                                             static_cast<uint32_t>(t), span_of(gradient));
@@ -87,11 +71,11 @@ StochasticViResult stochastic_vi(Objective& objective, const ParametricFamily& f
     if (options.on_iteration) options.on_iteration(t, lambda, value);
     // A batch without any finite density counts as very bad, but leaves the mean a number.
     window.add(std::max(value, -1e100));
-    if (window.count < options.window) continue;
+    if (window.count() < options.window) continue;
     const double error = window.error();
-    result.objective = {window.mean, error};
-    const bool rising = window.mean - last.mean > 2 * std::hypot(error, last_error);
-    last.mean = window.mean;
+    result.objective = {window.mean(), error};
+    const bool rising = window.mean() - last_mean > 2 * std::hypot(error, last_error);
+    last_mean = window.mean();
     last_error = error;
     window = {};
     if (rising) continue;
@@ -119,7 +103,7 @@ StepSearchResult search_step_size(Objective& objective, const ParametricFamily& 
   StepSearchResult result;
   for (const double rate : rates) {
     const OptimizerPtr optimizer = make_optimizer(rate);
-    Window tail;
+    RunningMean tail;
     bool finite = true;
     StochasticViOptions trial = options;
     trial.max_iterations = iterations;
@@ -132,7 +116,7 @@ StepSearchResult search_step_size(Objective& objective, const ParametricFamily& 
     };
     stochastic_vi(objective, family, estimator, *optimizer, trial, key);
     const double value =
-        finite && tail.count > 0 ? tail.mean : -std::numeric_limits<double>::infinity();
+        finite && tail.count() > 0 ? tail.mean() : -std::numeric_limits<double>::infinity();
     result.objectives.push_back(value);
     if (value > result.objective) {
       result.objective = value;

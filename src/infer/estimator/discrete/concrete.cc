@@ -54,7 +54,7 @@ class Concrete final : public DiscreteEstimator {
     std::vector<double> entropy(lambda.size());
     family.entropy_gradient(lambda, entropy);
     const Matrix of_logits = z.pull(family, batch.log_pi, batch.gradient.bottomRows(s));
-    const auto first = static_cast<size_t>(family.num_params() - family.num_logits());
+    const auto first = static_cast<size_t>(family.first_logit_param());
     for (size_t p = first; p < lambda.size(); ++p) {
       gradient[p] = options_.temperature * of_logits.row(static_cast<Index>(p - first)).mean() +
                     options_.entropy_weight * entropy[p];

@@ -38,15 +38,13 @@ class Disarm final : public DiscreteEstimator {
     continuous_gradient(batch, family, lambda, Vector::Ones(n), gradient);
     Matrix signals(m, n);
     if (blankets_.sums) {
-      signals = options_.temperature * blanket_sums(blankets_, objective, family, batch.points) -
-                options_.entropy_weight * batch.log_q_states;
-      cut_to_finite(signals);
+      signals = blanket_log_ratios(blankets_, objective, family, batch, options_);
     } else {
       signals.rowwise() = batch.log_ratios(options_).transpose();
     }
     const auto states = batch.points.bottomRows(m);
     const std::span<const double> logits = family.logits(lambda);
-    const auto first = static_cast<size_t>(family.num_params() - family.num_logits());
+    const auto first = static_cast<size_t>(family.first_logit_param());
     for (Index i = 0; i < m; ++i) {
       const double a = std::abs(logits[static_cast<size_t>(i)]);
       const double scale = 0.5 / (1 + std::exp(-a));

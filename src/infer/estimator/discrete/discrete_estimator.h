@@ -40,8 +40,8 @@ EstimatorPtr discrete_score_estimator(const EstimatorOptions& options, ScoreCont
 EstimatorPtr discrete_rao_blackwell_estimator(const EstimatorOptions& options,
                                               DiscreteBlankets blankets, ScoreControl control);
 /// E_{q(z_-i)} sum_k grad q_i(k) [log p(x, z_-i, k) - log q_i(k)]: the sum over the states of z_i
-/// is exact, all else as drawn. One evaluation of the blankets for each colour and each state but
-/// the drawn ones. [Titsias and Lazaro-Gredilla 2015, Local expectation gradients, NeurIPS, eq.
+/// is exact, all else as drawn. One evaluation of the blankets for each colour and each
+/// state. [Titsias and Lazaro-Gredilla 2015, Local expectation gradients, NeurIPS, eq.
 /// (6)]
 EstimatorPtr local_expectation_estimator(const EstimatorOptions& options,
                                          DiscreteBlankets blankets);

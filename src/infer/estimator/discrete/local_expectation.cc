@@ -27,7 +27,7 @@ class LocalExpectation final : public DiscreteEstimator {
         draw(objective, family, lambda, uniforms(family, n, key, step), 1, key, step);
     continuous_gradient(batch, family, lambda, Vector::Ones(n), gradient);
     const Matrix sums = sums_of_states(objective, family, batch);
-    const auto first = static_cast<size_t>(family.num_params() - family.num_logits());
+    const auto first = static_cast<size_t>(family.first_logit_param());
     for (Index m = 0; m < family.num_discrete(); ++m) {
       const Index count = family.discrete()[static_cast<size_t>(m)].count;
       const double* log_pi = batch.log_pi.data() + family.first_state(m);

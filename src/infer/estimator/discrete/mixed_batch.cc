@@ -10,6 +10,20 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+/// What is not finite in a row of signals becomes the smallest finite one of that row, or 0.
+void cut_to_finite(Matrix& signals) {
+  for (Index i = 0; i < signals.rows(); ++i) {
+    double least = kInfinity;
+    for (Index l = 0; l < signals.cols(); ++l) {
+      if (std::isfinite(signals(i, l))) least = std::min(least, signals(i, l));
+    }
+    if (!std::isfinite(least)) least = 0;
+    for (Index l = 0; l < signals.cols(); ++l) {
+      if (!std::isfinite(signals(i, l))) signals(i, l) = least;
+    }
+  }
+}
+
 }  // namespace
 
 Vector MixedBatch::log_ratios(const EstimatorOptions& options) const {
@@ -126,17 +140,13 @@ Matrix blanket_sums(const DiscreteBlankets& blankets, Objective& objective,
   return result;
 }
 
-void cut_to_finite(Matrix& signals) {
-  for (Index i = 0; i < signals.rows(); ++i) {
-    double least = kInfinity;
-    for (Index l = 0; l < signals.cols(); ++l) {
-      if (std::isfinite(signals(i, l))) least = std::min(least, signals(i, l));
-    }
-    if (!std::isfinite(least)) least = 0;
-    for (Index l = 0; l < signals.cols(); ++l) {
-      if (!std::isfinite(signals(i, l))) signals(i, l) = least;
-    }
-  }
+Matrix blanket_log_ratios(const DiscreteBlankets& blankets, Objective& objective,
+                          const MixedFamily& family, const MixedBatch& batch,
+                          const EstimatorOptions& options) {
+  Matrix f = options.temperature * blanket_sums(blankets, objective, family, batch.points) -
+             options.entropy_weight * batch.log_q_states;
+  cut_to_finite(f);
+  return f;
 }
 
 }  // namespace vinci::infer

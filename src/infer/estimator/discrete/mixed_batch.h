@@ -54,7 +54,10 @@ class DiscreteEstimator : public GradientEstimator {
 Matrix blanket_sums(const DiscreteBlankets& blankets, Objective& objective,
                     const MixedFamily& family, const Matrix& points);
 
-/// What is not finite in a row of signals becomes the smallest finite one of that row, or 0.
-void cut_to_finite(Matrix& signals);
+/// temperature times the sums of each coordinate's blanket less entropy_weight times its own log q,
+/// [M][n]. What is not finite is the smallest finite one of its row, 0 where there is none.
+Matrix blanket_log_ratios(const DiscreteBlankets& blankets, Objective& objective,
+                          const MixedFamily& family, const MixedBatch& batch,
+                          const EstimatorOptions& options);
 
 }  // namespace vinci::infer

@@ -38,14 +38,13 @@ class Relax final : public DiscreteEstimator {
     const Surrogate::Values c = surrogate_->evaluate(at_z),
                             c_given = surrogate_->evaluate(at_given);
 
-    Matrix score(family.num_params(), n);
-    family.score(lambda, lanes_of(batch.points), mutable_lanes(score));
-    const Matrix h = score.bottomRows(family.num_logits());
+    Matrix h(family.num_logits(), n);
+    family.logit_score(lambda, lanes_of(batch.points), mutable_lanes(h));
     const Vector rest = batch.log_ratios(options_) - c_given.value;
     Matrix each = h.array().rowwise() * rest.transpose().array();
     each += z.pull(family, batch.log_pi, c.gradient.bottomRows(family.num_states()));
     each -= given.pull(family, batch.log_pi, c_given.gradient.bottomRows(family.num_states()));
-    const auto first = static_cast<size_t>(family.num_params() - family.num_logits());
+    const auto first = static_cast<size_t>(family.first_logit_param());
     Eigen::Map<Vector>(gradient.data() + first, family.num_logits()) = each.rowwise().mean();
 
     // d/dphi of the mean square of the draws' own estimates g: 2 g . (-h dc(z~) + d(grad c(z)) -

@@ -48,15 +48,15 @@ class Score final : public DiscreteEstimator {
         draw(objective, family, lambda, uniforms(family, n, key, step), 1, key, step);
     continuous_gradient(batch, family, lambda, Vector::Ones(n), gradient);
     const Matrix signals = signals_of(objective, family, batch);
-    Matrix score(family.num_params(), n);
-    family.score(lambda, lanes_of(batch.points), mutable_lanes(score));
-    const Index first = family.num_params() - family.num_logits();
+    Matrix score(family.num_logits(), n);
+    family.logit_score(lambda, lanes_of(batch.points), mutable_lanes(score));
+    const Index first = family.first_logit_param();
     for (Index m = 0; m < family.num_discrete(); ++m) {
       const Vector f = signals.row(local_ ? m : 0).transpose();
       const Index logits = family.discrete()[static_cast<size_t>(m)].count - 1;
       for (Index k = 0; k < logits; ++k) {
-        const Index p = first + family.first_logit(m) + k;
-        gradient[static_cast<size_t>(p)] = estimate_of(f, score.row(p).transpose());
+        const Index p = family.first_logit(m) + k;
+        gradient[static_cast<size_t>(first + p)] = estimate_of(f, score.row(p).transpose());
       }
     }
     return batch.objective(options_);
@@ -68,9 +68,7 @@ class Score final : public DiscreteEstimator {
                     const MixedBatch& batch) const {
     Matrix f(1, batch.size());
     if (local_) {
-      f = options_.temperature * blanket_sums(blankets_, objective, family, batch.points) -
-          options_.entropy_weight * batch.log_q_states;
-      cut_to_finite(f);
+      f = blanket_log_ratios(blankets_, objective, family, batch, options_);
     } else {
       f.row(0) = batch.log_ratios(options_).transpose();
     }

@@ -58,11 +58,12 @@ class Vimco final : public DiscreteEstimator {
       }
     }
     continuous_gradient(batch, family, lambda, path, gradient);
-    Matrix score(family.num_params(), n);
-    family.score(lambda, lanes_of(batch.points), mutable_lanes(score));
-    const Index first = family.num_params() - family.num_logits();
-    for (Index p = first; p < family.num_params(); ++p) {
-      gradient[static_cast<size_t>(p)] = score.row(p).dot(coefficient.transpose());
+    Matrix score(family.num_logits(), n);
+    family.logit_score(lambda, lanes_of(batch.points), mutable_lanes(score));
+    const std::span<double> logits =
+        gradient.subspan(static_cast<size_t>(family.first_logit_param()));
+    for (Index p = 0; p < family.num_logits(); ++p) {
+      logits[static_cast<size_t>(p)] = score.row(p).dot(coefficient.transpose());
     }
     return finite_groups > 0 ? bound / finite_groups : -std::numeric_limits<double>::infinity();
   }
