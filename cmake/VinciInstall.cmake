@@ -6,14 +6,14 @@ include(CMakePackageConfigHelpers)
 
 get_property(objects GLOBAL PROPERTY VINCI_OBJECTS)
 # No public header needs these.
-list(FILTER objects EXCLUDE REGEX "vinci_(cli|image|lattice)(_[a-z0-9]+)?>")
+list(FILTER objects EXCLUDE REGEX "vinci_(cli|coding|image|lattice)(_[a-z0-9]+)?>")
 add_library(vinci_library STATIC ${objects})
 add_library(vinci::vinci ALIAS vinci_library)
 set_target_properties(vinci_library PROPERTIES OUTPUT_NAME vinci EXPORT_NAME vinci LINKER_LANGUAGE CXX)
 target_compile_features(vinci_library PUBLIC cxx_std_20)
 target_include_directories(vinci_library PUBLIC
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-target_link_libraries(vinci_library PUBLIC fmt::fmt Threads::Threads ZLIB::ZLIB)
+target_link_libraries(vinci_library PUBLIC fmt::fmt Threads::Threads)
 if(VINCI_SANITIZE)
   target_link_options(vinci_library PUBLIC -fsanitize=${VINCI_SANITIZE})
 endif()

@@ -203,7 +203,6 @@ EliminationPlan plan_elimination(Graph& graph, const EliminationOptions& options
     if (c < 0) c = plan.num_components++;
   }
 
-  std::vector<double> load(n, 0);  // factors by the first of their variables to be eliminated
   std::vector<std::vector<size_t>> factors_at(n);
   for (size_t f = 0; f < factors.size(); ++f) {
     for (int v : factors[f].scope) factors_at[static_cast<size_t>(v)].push_back(f);

@@ -229,7 +229,7 @@ class Denoiser {
   void set_coupling(double j);
   bool learns() const { return !options_.noise || learns_values_ || options_.learn_coupling; }
   double maximise(const SplitGrid& q);
-  void look_from_elsewhere(const Sweeper& sweeper);
+  void look_from_elsewhere();
   void read_out(const Sweeper& sweeper);
   void judge();
   std::vector<uint8_t> palette() const;
@@ -369,13 +369,13 @@ double Denoiser::maximise(const SplitGrid& q) {
       if (options_.noise) noise_ = Noise::gaussian(noise_.values(), noise_.channels(), sigma);
       moved /= noise_.sigma();
     }
+    fill_field(observed_, noise_, pool_, field_);
   }
   if (options_.learn_coupling) {
     const double j = coupling_of_correlation(edge_correlation(field_, q));
     moved = std::max(moved, std::abs(j - result_.coupling));
     set_coupling(j);
   }
-  fill_field(observed_, noise_, pool_, field_);
   return moved;
 }
 
@@ -413,8 +413,7 @@ DenoiseResult Denoiser::run() {
     }
   }
   read_out(sweeper);
-  if (options_.sweeps.method == Method::kMeanField && !result_.cancelled)
-    look_from_elsewhere(sweeper);
+  if (options_.sweeps.method == Method::kMeanField && !result_.cancelled) look_from_elsewhere();
   judge();
   return std::move(result_);
 }
@@ -431,13 +430,13 @@ std::vector<uint8_t> Denoiser::palette() const {
 
 /// A second run from q that knows nothing, with the parameters as they are: where mean field has
 /// several solutions, it may end in another.
-void Denoiser::look_from_elsewhere(const Sweeper& sweeper) {
+void Denoiser::look_from_elsewhere() {
   Sweeper other(field_, start_from(field_, true), options_.sweeps, pool_);
   for (int sweep = 0; sweep < options_.max_sweeps; sweep += kBlock) {
     if (context_.cancelled()) return;
     if (static_cast<double>(other.run(kBlock)) <= options_.tolerance) break;
   }
-  result_.other_start_differs = error_rate(labels_of(other.q()), labels_of(sweeper.q()));
+  result_.other_start_differs = error_rate(labels_of(other.q()), result_.labels);
   result_.other_start_elbo = elbo(field_, other.q(), pool_);
 }
 

@@ -8,7 +8,7 @@
 
 namespace vinci::numeric {
 
-/// log of n doubles, in place.
+/// log of n doubles, in place. Here, since `lattice` has kernels, and so namespaces, of its own.
 static void row_log(double* x, int64_t n) {
   VINCI_SIMD_SELECT(row_function)(RowFunction::log, x, nullptr, x, n);
 }
@@ -134,10 +134,6 @@ double edge_correlation(const Field& field, const SplitGrid& q) {
     sum += of_row.straight + of_row.diagonal;
   }
   return field.is_ising() ? sum / edges : 2 * sum / edges - 1;
-}
-
-double entropy(const SplitGrid& q, numeric::ThreadPool& pool) {
-  return sum_over_rows(q.height(), pool, [&](int row) { return row_entropy(q, row); });
 }
 
 }  // namespace vinci::lattice

@@ -42,7 +42,4 @@ double elbo(const Field& field, const SplitGrid& q, numeric::ThreadPool& pool);
 /// Mean of E_q[z_i z_j] over all edges (straight and diagonal), in [-1, 1].
 double edge_correlation(const Field& field, const SplitGrid& q);
 
-/// Entropy of q in nats, summed over pixels.
-double entropy(const SplitGrid& q, numeric::ThreadPool& pool);
-
 }  // namespace vinci::lattice

@@ -6,8 +6,6 @@
 #include <map>
 #include <numeric>
 
-#include "numeric/random/random_stream.h"
-
 namespace vinci::lattice {
 
 namespace {

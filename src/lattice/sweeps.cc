@@ -43,13 +43,6 @@ Sweeper::Sweeper(const Field& field, SplitGrid start, const SweepOptions& option
   }
 }
 
-double Sweeper::bytes(const Field& field, const SweepOptions& options) {
-  const int copies = options.method == Method::kTree               ? 1 + num_directions(field)
-                     : options.schedule == Schedule::kSimultaneous ? 2
-                                                                   : 1;
-  return copies * SplitGrid::bytes(field.width(), field.height(), field.field.planes());
-}
-
 Messages Sweeper::messages_at(int row, int parity) {
   Messages at{};
   for (int d = 0; d < num_directions(field_); ++d) {

@@ -59,9 +59,6 @@ class Sweeper {
   /// the way to it.
   double log_evidence_estimate() const;
 
-  /// Bytes that a sweeper of this kind needs beside the field.
-  static double bytes(const Field& field, const SweepOptions& options);
-
  private:
   float update_row(int row, int step, bool measure);
   float update_half(int row, int parity, bool measure);

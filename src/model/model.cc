@@ -188,10 +188,6 @@ const graph::Graph& Model::traced_graph() const {
   return discrete_ ? discrete_->graph : lowered_->graph;
 }
 
-const std::vector<graph::Scalar>& Model::traced_outputs() const {
-  return discrete_ ? discrete_->outputs : lowered_->constrained;
-}
-
 const JointLogDensity& Model::joint() const {
   VINCI_CHECK(discrete_ != nullptr);
   std::call_once(discrete_->joint_made, [&] {

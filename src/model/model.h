@@ -141,8 +141,6 @@ class Model final : public LogDensity, public Recentrable {
   std::unique_ptr<SoftLogDensity> soft(std::string& reason) const {
     return SoftLogDensity::make(traced_graph(), dim(), reason);
   }
-  /// The values of constrained_names() in traced_graph().
-  const std::vector<graph::Scalar>& traced_outputs() const;
   int64_t num_constrained() const { return static_cast<int64_t>(lowered_->constrained.size()); }
   int64_t num_generated() const { return num_generated_; }
 

@@ -539,7 +539,6 @@ void dot_reverse(const KernelCall& call) {
 /// wanted.
 VINCI_INLINE Vec log_sum_exp_at(const KernelCall& call, int64_t i, int64_t l, double* weights,
                                 int64_t stride) {
-  const int64_t lanes = int64_t{8} * call.chunks;
   Vec top(-kInf);
   for (int k = 0; k < call.arity; ++k) {
     const double* p = row_of(call.in[k], i, call.row_stride);
