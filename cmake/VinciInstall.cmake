@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 
 get_property(objects GLOBAL PROPERTY VINCI_OBJECTS)
 # No public header needs these.
-list(FILTER objects EXCLUDE REGEX "vinci_(cli|coding|image|lattice)(_[a-z0-9]+)?>")
+list(FILTER objects EXCLUDE REGEX "vinci_(cli|coding|dataset|image|lattice)(_[a-z0-9]+)?>")
 add_library(vinci_library STATIC ${objects})
 add_library(vinci::vinci ALIAS vinci_library)
 set_target_properties(vinci_library PROPERTIES OUTPUT_NAME vinci EXPORT_NAME vinci LINKER_LANGUAGE CXX)
