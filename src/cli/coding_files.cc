@@ -21,12 +21,11 @@ coding::TableModelPtr load_model(const std::string& path) {
   return coding::make_table_model(coding::read_model_file(file->bytes(), path));
 }
 
-const char* value_name(const coding::TableLayout& layout) {
-  return layout.format != coding::TableFormat::kCsv && layout.row_shape.size() >= 2 ? "pixel"
-                                                                                    : "value";
+const char* value_name(const dataset::TableLayout& layout) {
+  return layout.is_image() ? "pixel" : "value";
 }
 
-std::string extent(const coding::TableLayout& layout, uint64_t rows) {
+std::string extent(const dataset::TableLayout& layout, uint64_t rows) {
   const std::string value = value_name(layout);
   const std::string row = value == "pixel" ? "image" : "row";
   return report::plural(static_cast<int64_t>(rows), row) + ", " +

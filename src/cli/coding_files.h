@@ -17,9 +17,9 @@ std::shared_ptr<const source::MappedFile> map_or_throw(const std::string& path);
 coding::TableModelPtr load_model(const std::string& path);
 
 /// `10 000 images, 7 840 000 pixels` or `500 rows, 1 500 values`.
-std::string extent(const coding::TableLayout& layout, uint64_t rows);
+std::string extent(const dataset::TableLayout& layout, uint64_t rows);
 
 /// What one value is called: pixel or value.
-const char* value_name(const coding::TableLayout& layout);
+const char* value_name(const dataset::TableLayout& layout);
 
 }  // namespace vinci::cli

@@ -38,7 +38,7 @@ struct CompressCommand {
 
   int run();
   bool learns(coding::LearnOptions& learn) const;
-  void print(const coding::CodingReport& report, const coding::TableLayout& layout,
+  void print(const coding::CodingReport& report, const dataset::TableReader& table,
              const coding::TableModel& used) const;
 };
 
@@ -89,7 +89,7 @@ int CompressCommand::run() {
   coding::TableModelPtr used;
   coding::LearnOptions learn;
   if (!fit.empty()) {
-    const auto reader = coding::open_table(input);
+    const auto reader = dataset::open_table(input);
     std::vector<int64_t> values;
     while (reader->read(values, 4096) > 0) {
     }
@@ -100,7 +100,7 @@ int CompressCommand::run() {
     learn.max_steps = steps;
     learn.seed = seed;
     learn.threads = options.threads;
-    const auto reader = coding::open_table(input);
+    const auto reader = dataset::open_table(input);
     used =
         coding::make_table_model(coding::learn_from(*reader, options, learn, learn_rows, context));
   } else {
@@ -120,19 +120,20 @@ int CompressCommand::run() {
                                coding::fingerprint(used->codes()));
     return kExitDone;
   }
-  const auto reader = coding::open_table(input);
+  const auto reader = dataset::open_table(input);
   coding::CodingReport report;
   draws::write_file_atomically(output, [&](draws::FileWriter& out) {
     report = coding::compress(
         *reader, *used, options, [&out](std::string_view bytes) { out.write(bytes); }, context);
   });
   bar.erase();
-  print(report, reader->layout(), *used);
+  print(report, *reader, *used);
   return kExitDone;
 }
 
-void CompressCommand::print(const coding::CodingReport& report, const coding::TableLayout& layout,
+void CompressCommand::print(const coding::CodingReport& report, const dataset::TableReader& table,
                             const coding::TableModel& used) const {
+  const dataset::TableLayout& layout = table.layout();
   const auto values = static_cast<double>(report.values);
   const double overhead = report.net_bits() / report.bound_bits - 1;
   if (json) {
@@ -150,6 +151,7 @@ void CompressCommand::print(const coding::CodingReport& report, const coding::Ta
     out["net_bits"] = report.net_bits();
     out["negative_elbo_bits"] = report.bound_bits;
     out["restores_exactly"] = report.end.canonical && binarise == "none";
+    if (!table.left_out().empty()) out["left_out"] = table.left_out();
     std::cout << out.dump(2) << '\n';
     return;
   }
@@ -178,9 +180,13 @@ void CompressCommand::print(const coding::CodingReport& report, const coding::Ta
                              report.escapes == 1 ? "is" : "are");
   if (binarise != "none")
     std::cout << "the pixels were made 0 and 1 first: these come back, not the grey ones\n";
-  if (!report.end.canonical)
+  if (layout.format == dataset::TableFormat::kPictures) {
+    std::cout << "the pixels and names of the pictures come back, not the bytes of their files\n";
+  } else if (!report.end.canonical) {
     std::cout << "the values come back, not their spelling (blanks, signs, leading zeros, empty "
                  "lines or mixed line ends)\n";
+  }
+  if (!table.left_out().empty()) std::cout << fmt::format("not kept: {}\n", table.left_out());
 }
 
 }  // namespace
@@ -189,9 +195,11 @@ void add_compress(CLI::App& app, int& status) {
   auto command = std::make_shared<CompressCommand>();
   CLI::App* compress = app.add_subcommand(
       "compress", "compress a table or images of integers, losslessly, at the rate of the ELBO");
-  compress->add_option("input", command->input, "CSV table of integers, idx or npy; also gzipped")
+  compress
+      ->add_option("input", command->input,
+                   "CSV table of integers, idx or npy, also gzipped; npz; a folder of PNG files")
       ->required()
-      ->type_name("FILE");
+      ->type_name("PATH");
   compress->add_option("-o,--output", command->output, "file to write, such as digits.vbb")
       ->type_name("FILE");
   compress

@@ -8,7 +8,9 @@
 
 #include "cli/coding_files.h"
 #include "cli/command.h"
+#include "dataset/picture_table.h"
 #include "draws/atomic_file.h"
+#include "draws/atomic_folder.h"
 #include "report/progress_bar.h"
 #include "vinci/error.h"
 
@@ -62,10 +64,18 @@ int DecompressCommand::run() {
   report::ProgressBar bar(stderr);
   if (!quiet) context.on_progress = [&bar](const Progress& p) { bar.update(p); };
   coding::DecompressReport report;
-  draws::write_file_atomically(output, [&](draws::FileWriter& out) {
-    report = coding::decompress(
-        file, input, *used, options, [&out](std::string_view part) { out.write(part); }, context);
-  });
+  if (file.header.layout.format == dataset::TableFormat::kPictures) {
+    draws::write_folder_atomically(output, [&](const draws::FolderSink& out) {
+      dataset::PictureWriter writer(file.header.layout, out);
+      report = coding::decompress(file, input, *used, options, writer, context);
+    });
+  } else {
+    draws::write_file_atomically(output, [&](draws::FileWriter& out) {
+      dataset::TableWriter writer(file.header.layout,
+                                  [&out](std::string_view part) { out.write(part); });
+      report = coding::decompress(file, input, *used, options, writer, context);
+    });
+  }
   bar.erase();
   for (const std::string& sentence : report.lost)
     std::fprintf(stderr, "vinci: `%s`: %s\n", input.c_str(), sentence.c_str());
@@ -89,10 +99,12 @@ void add_decompress(CLI::App& app, int& status) {
   CLI::App* decompress = app.add_subcommand("decompress", "restore what vinci compress was given");
   decompress->add_option("input", command->input, "a .vbb file")->required()->type_name("FILE");
   decompress
-      ->add_option("-o,--output", command->output,
-                   "file to write, in the format that was compressed (not gzipped)")
+      ->add_option(
+          "-o,--output", command->output,
+          "file to write, in the format that was compressed (not gzipped); for pictures a folder, "
+          "new or empty")
       ->required()
-      ->type_name("FILE");
+      ->type_name("PATH");
   decompress
       ->add_option("-m,--model", command->model,
                    "the model file, where the .vbb file does not hold its model")

@@ -22,16 +22,18 @@ struct InspectCommand {
 
 std::string count(uint64_t n) { return report::count_text(static_cast<int64_t>(n)); }
 
-const char* format_name(coding::TableFormat format) {
+const char* format_name(dataset::TableFormat format) {
   switch (format) {
-    case coding::TableFormat::kCsv:
+    case dataset::TableFormat::kCsv:
       return "CSV";
-    case coding::TableFormat::kIdx:
+    case dataset::TableFormat::kIdx:
       return "idx";
-    case coding::TableFormat::kNpy:
+    case dataset::TableFormat::kNpy:
+      return "npy";
+    case dataset::TableFormat::kPictures:
       break;
   }
-  return "npy";
+  return "pictures";
 }
 
 std::string scheme_name(const coding::BitsBackOptions& options) {

@@ -148,8 +148,8 @@ std::vector<int64_t> decode_chunk(const TableModel& model, std::string_view byte
   return values;
 }
 
-ModelCodes learn_from(TableReader& reader, const CompressOptions& compress, LearnOptions options,
-                      uint64_t max_rows, const Context& context) {
+ModelCodes learn_from(dataset::TableReader& reader, const CompressOptions& compress,
+                      LearnOptions options, uint64_t max_rows, const Context& context) {
   const uint64_t columns = reader.layout().columns;
   std::vector<int64_t> values;
   uint64_t rows = 0;
@@ -177,15 +177,16 @@ ModelCodes learn_from(TableReader& reader, const CompressOptions& compress, Lear
   return learn(table, options, context);
 }
 
-CodingReport compress(TableReader& reader, const TableModel& model, const CompressOptions& options,
-                      const TableWriter::Sink& sink, const Context& context) {
-  const TableLayout& layout = reader.layout();
+CodingReport compress(dataset::TableReader& reader, const TableModel& model,
+                      const CompressOptions& options, const dataset::TableWriter::Sink& sink,
+                      const Context& context) {
+  const dataset::TableLayout& layout = reader.layout();
   if (layout.columns != model.columns())
     throw Error(Error::Kind::kInput,
                 fmt::format("The model is of rows of {} values, the table has {}.", model.columns(),
                             layout.columns));
   VbbHeader header;
-  header.layout = options.binarise == Binarise::kNone ? layout : as_bytes(layout);
+  header.layout = options.binarise == Binarise::kNone ? layout : dataset::as_bytes(layout);
   header.binarise = options.binarise;
   header.seed = options.seed;
   header.coding = options.coding;
@@ -265,7 +266,14 @@ TableModelPtr model_of(const VbbFile& file, const std::string& name, TableModelP
 }
 
 DecompressReport decompress(const VbbFile& file, const std::string& name, const TableModel& model,
-                            const DecompressOptions& options, const TableWriter::Sink& sink,
+                            const DecompressOptions& options,
+                            const dataset::TableWriter::Sink& sink, const Context& context) {
+  dataset::TableWriter writer(file.header.layout, sink);
+  return decompress(file, name, model, options, writer, context);
+}
+
+DecompressReport decompress(const VbbFile& file, const std::string& name, const TableModel& model,
+                            const DecompressOptions& options, dataset::RowWriter& writer,
                             const Context& context) {
   DecompressReport report;
   const auto lose = [&](const std::string& sentence) {
@@ -331,7 +339,7 @@ DecompressReport decompress(const VbbFile& file, const std::string& name, const 
     }
     wanted = good;
   }
-  TableWriter writer(file.header.layout, rows, sink);
+  writer.begin(rows);
   const uint64_t columns = file.header.layout.columns;
   for (size_t first = 0; first < wanted.size(); first += batch) {
     const size_t count = std::min(batch, wanted.size() - first);
@@ -345,7 +353,7 @@ DecompressReport decompress(const VbbFile& file, const std::string& name, const 
       if (chunk.first_row < options.first_row)
         out.erase(out.begin(), out.begin() + static_cast<ptrdiff_t>(
                                                  (options.first_row - chunk.first_row) * columns));
-      writer.write(out);
+      writer.write(std::max(chunk.first_row, options.first_row), out);
       report.rows += out.size() / columns;
     }
     report_progress(context, "decompressing", report.rows, rows);

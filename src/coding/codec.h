@@ -8,8 +8,8 @@
 
 #include "coding/container.h"
 #include "coding/learn.h"
-#include "coding/table_file.h"
 #include "coding/table_model.h"
+#include "dataset/table_file.h"
 #include "vinci/context.h"
 
 namespace vinci::coding {
@@ -34,7 +34,7 @@ struct CodingReport {
   uint64_t clean_bits = 0;
   uint64_t escapes = 0;
   double bound_bits = 0;  ///< negative bound, -ELBO in bits
-  TableEnd end;
+  dataset::TableEnd end;
 
   /// Without the model and the bits that come back.
   double net_bits() const {
@@ -61,12 +61,13 @@ void binarise(std::vector<int64_t>& values, Binarise how, uint64_t first_index, 
 
 /// Learns from up to max_rows rows of the table; 0: all. What the codec does to values (binarise)
 /// is done to these.
-ModelCodes learn_from(TableReader& reader, const CompressOptions& compress, LearnOptions options,
-                      uint64_t max_rows, const Context& context);
+ModelCodes learn_from(dataset::TableReader& reader, const CompressOptions& compress,
+                      LearnOptions options, uint64_t max_rows, const Context& context);
 
 /// Reads all rows and writes a `.vbb` file to the sink. The bytes do not depend on threads.
-CodingReport compress(TableReader& reader, const TableModel& model, const CompressOptions& options,
-                      const TableWriter::Sink& sink, const Context& context);
+CodingReport compress(dataset::TableReader& reader, const TableModel& model,
+                      const CompressOptions& options, const dataset::TableWriter::Sink& sink,
+                      const Context& context);
 
 struct DecompressOptions {
   int threads = 1;
@@ -88,11 +89,15 @@ struct DecompressReport {
 /// null). Throws Error(kInput) where there is none or its fingerprint is another.
 TableModelPtr model_of(const VbbFile& file, const std::string& name, TableModelPtr given);
 
-/// Writes the table to the sink. Throws Error(kInput) naming the chunk where something is damaged
-/// and not to be salvaged.
+/// Writes the table. Throws Error(kInput) naming the chunk where something is damaged and not to be
+/// salvaged.
 DecompressReport decompress(const VbbFile& file, const std::string& name, const TableModel& model,
-                            const DecompressOptions& options, const TableWriter::Sink& sink,
+                            const DecompressOptions& options, dataset::RowWriter& writer,
                             const Context& context);
+/// The same as the bytes of a file; not for pictures.
+DecompressReport decompress(const VbbFile& file, const std::string& name, const TableModel& model,
+                            const DecompressOptions& options,
+                            const dataset::TableWriter::Sink& sink, const Context& context);
 
 /// Model files: magic, codes, checksum. Throw Error(kIo) and Error(kInput), sentences.
 std::string model_file_bytes(const ModelCodes& codes);

@@ -52,10 +52,11 @@ std::string gzipped(const std::string& bytes) {
 
 std::string packed(const std::string& path, const LearnOptions& learn, CompressOptions options,
                    CodingReport* report = nullptr, TableModelPtr* used = nullptr) {
-  const auto model = make_table_model(learn_from(*open_table(path), options, learn, 0, Context()));
+  const auto model =
+      make_table_model(learn_from(*dataset::open_table(path), options, learn, 0, Context()));
   if (used != nullptr) *used = model;
   std::string out;
-  const auto reader = open_table(path);
+  const auto reader = dataset::open_table(path);
   const CodingReport r =
       compress(*reader, *model, options, [&](std::string_view part) { out += part; }, Context());
   EXPECT_EQ(r.file_bytes, out.size());
@@ -156,8 +157,8 @@ TEST(Codec, BytesDependNeitherOnThreadsNorOnTheInstructionSet) {
     CompressOptions options;
     options.chunk_rows = 17;
     numeric::set_simd_target(numeric::SimdTarget::kBaseline);
-    const auto model =
-        make_table_model(learn_from(*open_table(file->path()), options, learn, 0, Context()));
+    const auto model = make_table_model(
+        learn_from(*dataset::open_table(file->path()), options, learn, 0, Context()));
     std::string reference;
     for (const auto target : {numeric::SimdTarget::kBaseline, numeric::SimdTarget::kAvx2,
                               numeric::SimdTarget::kAvx512}) {
@@ -166,7 +167,7 @@ TEST(Codec, BytesDependNeitherOnThreadsNorOnTheInstructionSet) {
         options.threads = threads;
         std::string bytes;
         compress(
-            *open_table(file->path()), *model, options,
+            *dataset::open_table(file->path()), *model, options,
             [&](std::string_view part) { bytes += part; }, Context());
         if (reference.empty()) reference = bytes;
         ASSERT_EQ(bytes, reference);
@@ -202,14 +203,14 @@ TEST(Codec, ValuesOutsideOfTheModelAreKept) {
   CompressOptions options;
   options.embed_model = false;
   const auto model =
-      make_table_model(learn_from(*open_table(learned.path()), options, {}, 0, Context()));
+      make_table_model(learn_from(*dataset::open_table(learned.path()), options, {}, 0, Context()));
   const std::string text =
       "x,y\n1,5\n-9223372036854775808,6\n9223372036854775807,-5\n3,5\n0,5\n2,5\n";
   const TemporaryFile other(text);
   std::string bytes;
   const CodingReport report = compress(
-      *open_table(other.path()), *model, options, [&](std::string_view part) { bytes += part; },
-      Context());
+      *dataset::open_table(other.path()), *model, options,
+      [&](std::string_view part) { bytes += part; }, Context());
   EXPECT_EQ(report.escapes, 6u);
   const VbbFile file = read_vbb(bytes, "t");
   std::string out;
@@ -382,30 +383,6 @@ TEST(Codec, BinarisedImages) {
   // Four standard errors of 2000 draws.
   for (int k = 0; k < 4; ++k)
     EXPECT_NEAR(ones[k] / 2000, k * 80 / 255.0, 4 * std::sqrt(0.25 / 2000));
-}
-
-TEST(TableFile, SaysWhatIsWrongAndWhere) {
-  const auto opened = [](const std::string& bytes) {
-    const TemporaryFile file(bytes);
-    return message([&] {
-      const auto reader = open_table(file.path());
-      std::vector<int64_t> values;
-      while (reader->read(values, 100) > 0) values.clear();
-    });
-  };
-  EXPECT_THAT(opened("a,b\n1,2\n3,4.5\n"), HasSubstr(", line 3: field 2 is `4.5`"));
-  EXPECT_THAT(opened("a,b\n1,2\n3\n"), HasSubstr(", line 3: 1 fields; the rows before have 2"));
-  EXPECT_THAT(opened("a\n9223372036854775808\n"), HasSubstr("at most 64 bits"));
-  EXPECT_THAT(opened(""), HasSubstr("is empty"));
-  EXPECT_THAT(opened(std::string("\x01\x02\x03\x04\x05", 5)), HasSubstr("is none of CSV"));
-  EXPECT_THAT(opened(idx(std::vector<uint8_t>(10), 3, 2, 2)), HasSubstr("ends after 2 of its 3"));
-  EXPECT_THAT(opened(idx(std::vector<uint8_t>(13), 3, 2, 2)), HasSubstr("goes on after"));
-  EXPECT_THAT(opened(std::string("\0\0\x0D\x01\0\0\0\x01....", 12)), HasSubstr("real numbers"));
-  EXPECT_THAT(opened(npy("<f8", "(1,)", "12345678")), HasSubstr("elements of type '<f8'"));
-  EXPECT_THAT(opened(npy("<u8", "(1,)", "\xff\xff\xff\xff\xff\xff\xff\xff")),
-              HasSubstr("above 2^63 - 1"));
-  const std::string zipped = gzipped(std::string(10000, '1') + "\n");
-  EXPECT_THAT(opened(zipped.substr(0, zipped.size() - 12)), HasSubstr("gzip data"));
 }
 
 TEST(Bytes, ChecksumIsCastagnolis) {

@@ -53,8 +53,8 @@ bool parse_header(std::string_view bytes, VbbHeader& header, std::string& reason
   header.layout.element.bytes = in.u8();
   const uint8_t flags = in.u8();
   const uint8_t width = header.layout.element.bytes;
-  in.require(format <= 2 && flags < 8 && (width == 1 || width == 2 || width == 4 || width == 8));
-  header.layout.format = static_cast<TableFormat>(format);
+  in.require(format <= 3 && flags < 8 && (width == 1 || width == 2 || width == 4 || width == 8));
+  header.layout.format = static_cast<dataset::TableFormat>(format);
   header.layout.element.is_signed = (flags & 1) != 0;
   header.layout.element.is_big_endian = (flags & 2) != 0;
   header.layout.has_crlf = (flags & 4) != 0;
@@ -156,7 +156,8 @@ bool VbbFile::is_whole() const {
          });
 }
 
-VbbWriter::VbbWriter(const VbbHeader& header, TableWriter::Sink sink) : sink_(std::move(sink)) {
+VbbWriter::VbbWriter(const VbbHeader& header, dataset::TableWriter::Sink sink)
+    : sink_(std::move(sink)) {
   const std::string bytes = header_bytes(header);
   header_checksum_ = checksum(bytes);
   std::string out(kMagic);

@@ -16,14 +16,14 @@
 #include <vector>
 
 #include "coding/bits_back.h"
-#include "coding/table_file.h"
+#include "dataset/table_file.h"
 
 namespace vinci::coding {
 
 enum class Binarise : uint8_t { kNone, kThreshold, kSample };
 
 struct VbbHeader {
-  TableLayout layout;
+  dataset::TableLayout layout;
   Binarise binarise = Binarise::kNone;  ///< what was done to the values before coding
   uint64_t seed = 1;                    ///< of clean bits
   BitsBackOptions coding;
@@ -47,7 +47,7 @@ struct VbbTotals {
   uint64_t escapes = 0;  ///< values that the model does not hold
   uint64_t clean_bits = 0;
   double bound_bits = 0;  ///< negative bound of the data under the model
-  TableEnd end;
+  dataset::TableEnd end;
 };
 
 struct VbbFile {
@@ -65,7 +65,7 @@ inline constexpr uint64_t kMaxChunkValues = uint64_t{1} << 24;
 /// Writes the parts of a file one after the other.
 class VbbWriter {
  public:
-  VbbWriter(const VbbHeader& header, TableWriter::Sink sink);
+  VbbWriter(const VbbHeader& header, dataset::TableWriter::Sink sink);
   void add_chunk(uint32_t rows, std::string_view bytes);
   void finish(const VbbTotals& totals);
   uint64_t num_bytes() const { return offset_; }
@@ -73,7 +73,7 @@ class VbbWriter {
  private:
   void put(std::string_view bytes);
 
-  TableWriter::Sink sink_;
+  dataset::TableWriter::Sink sink_;
   uint64_t offset_ = 0;
   uint32_t header_checksum_ = 0;
   std::vector<uint64_t> offsets_;

@@ -33,7 +33,6 @@ struct Column {
   bool holds(int64_t value) const { return value >= low && symbol(value) < size; }
 };
 
-inline constexpr uint64_t kMaxColumns = uint64_t{1} << 20;  // of a table
 inline constexpr uint32_t kMaxColumnSymbols = 1024;
 /// Up to here a column has a frequency for each symbol and component, above a location and scale.
 inline constexpr uint32_t kMaxCategories = 64;

@@ -7,6 +7,7 @@
 #include "coding/adaptive.h"
 #include "coding/bytes.h"
 #include "coding/strict_math.h"
+#include "dataset/table_file.h"
 #include "vinci/error.h"
 
 namespace vinci::coding {
@@ -118,7 +119,7 @@ ModelCodes parse_model(std::string_view bytes) {
   const uint64_t num_columns = in.varint();
   in.require(kind <= 1 && codes.emissions.components >= 1 &&
              codes.emissions.components <= kMaxComponents && num_columns >= 1 &&
-             num_columns <= kMaxColumns);
+             num_columns <= dataset::kMaxColumns);
   codes.kind = static_cast<ModelKind>(kind);
   uint64_t cells = 0;
   uint64_t count = 0;

@@ -1,9 +1,13 @@
 #include "dataset/file_names.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <utility>
+
+#include "dataset/format_fault.h"
 
 namespace vinci::dataset {
 
@@ -134,7 +138,7 @@ std::vector<FileGroup> group_files(const std::string& folder, const std::vector<
     FileGroup& group = groups[{parsed.set, parsed.kind}];
     group.set = parsed.set;
     group.kind = parsed.kind;
-    const std::string path = folder + "/" + name;
+    const std::string path = folder.empty() ? name : folder + "/" + name;
     if (parsed.is_labels) {
       group.labels.emplace(parsed.split, path);
     } else {
@@ -145,6 +149,27 @@ std::vector<FileGroup> group_files(const std::string& folder, const std::vector<
   out.reserve(groups.size());
   for (auto& [key, group] : groups) out.push_back(std::move(group));
   return out;
+}
+
+const FileGroup* choose_group(const std::vector<FileGroup>& groups, const std::string& path) {
+  std::vector<const FileGroup*> with_images;
+  std::vector<const FileGroup*> plain;
+  for (const FileGroup& group : groups) {
+    if (group.images.empty()) continue;
+    with_images.push_back(&group);
+    if (group.set.empty()) plain.push_back(&group);
+  }
+  if (with_images.empty()) return nullptr;
+  if (with_images.size() == 1) return with_images[0];
+  if (plain.size() == 1) return plain[0];
+  std::string names;
+  for (const FileGroup* group : with_images) {
+    const std::string& first = group->images.begin()->second[0];
+    names += fmt::format("{}`{}`", names.empty() ? "" : ", ", first.substr(first.rfind('/') + 1));
+  }
+  throw FormatFault(path, fmt::format("holds several sets of images: {}", names), {},
+                    "name one of them, or give the beginning of the names of one set")
+      .of(source::DiagnosticKind::kImageSetAmbiguous);
 }
 
 bool natural_less(std::string_view a, std::string_view b) {

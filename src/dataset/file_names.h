@@ -41,10 +41,15 @@ struct FileGroup {
   std::map<NamedSplit, std::string> labels;
 };
 
-/// The groups among the files `names` of `folder` whose names begin with `beginning`, in the order
-/// of set and kind. Of a file and its gzipped twin the plain one counts.
+/// The groups among the files `names` of `folder` ("": none) whose names begin with `beginning`, in
+/// the order of set and kind. Of a file and its gzipped twin the plain one counts.
 std::vector<FileGroup> group_files(const std::string& folder, const std::vector<std::string>& names,
                                    const std::string& beginning);
+
+/// The group to take of several: the only one with images, or the only one without a name of its
+/// own; null where none has images. Throws FormatFault where there is a choice. `path`: what holds
+/// them.
+const FileGroup* choose_group(const std::vector<FileGroup>& groups, const std::string& path);
 
 /// Less, with runs of digits compared as numbers: "2.png" before "10.png".
 bool natural_less(std::string_view a, std::string_view b);

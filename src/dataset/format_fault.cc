@@ -4,20 +4,24 @@
 
 namespace vinci::dataset {
 
-namespace {
-
-std::string text(const FormatFault& fault, const char* the) {
-  std::string out = fmt::format("{} file `{}` {}", the, fault.path, fault.clause);
-  if (fault.offset) out += fmt::format(" (byte {})", *fault.offset);
+FormatFault FormatFault::at_line(std::string path, uint64_t line, std::string what) {
+  FormatFault out(std::move(path), std::move(what));
+  out.kind = source::DiagnosticKind::kCsvFormat;
+  out.line = line;
   return out;
 }
 
-}  // namespace
-
-std::string FormatFault::message() const { return text(*this, "the"); }
+std::string FormatFault::message() const {
+  if (path.empty()) return clause;
+  if (line) return fmt::format("`{}`, line {}: {}", path, *line, clause);
+  std::string out = fmt::format("the file `{}` {}", path, clause);
+  if (offset) out += fmt::format(" (byte {})", *offset);
+  return out;
+}
 
 std::string FormatFault::sentence() const {
-  std::string out = text(*this, "The");
+  std::string out = message();
+  if (out[0] == 't') out[0] = 'T';  // the file
   if (!hint.empty()) out += "; " + hint;
   return out + '.';
 }

@@ -27,16 +27,6 @@ std::shared_ptr<const source::MappedFile> map(const std::string& path) {
 
 }  // namespace
 
-int64_t decode_element(const char* bytes, ElementType type) {
-  uint64_t x = 0;
-  for (size_t k = 0; k < type.bytes; ++k) {
-    const size_t from = type.is_big_endian ? k : type.bytes - 1 - k;
-    x = x << 8 | static_cast<uint8_t>(bytes[from]);
-  }
-  const int unused = 64 - 8 * type.bytes;
-  return type.is_signed ? static_cast<int64_t>(x << unused) >> unused : static_cast<int64_t>(x);
-}
-
 bool is_idx(const std::string& head) {
   return head.size() >= 4 && head[0] == 0 && head[1] == 0 && head[2] >= 0x08 && head[2] <= 0x0E &&
          head[2] != 0x0A && head[3] >= 1 && head[3] <= 8;
@@ -109,7 +99,7 @@ ImageSet read_idx_images(const std::string& path, const std::optional<ImageShape
   }
   std::error_code failed;
   const auto packed = std::filesystem::file_size(path, failed);
-  const uint64_t total = accept_whole(path, shape.count, shape.image, failed ? 0 : packed);
+  const uint64_t total = accept_images(path, shape.count, shape.image, failed ? 0 : packed);
   auto bytes = std::make_unique_for_overwrite<uint8_t[]>(total);
   const size_t got = source.read(reinterpret_cast<char*>(bytes.get()), total);
   if (got < total) throw cut_off(got);

@@ -7,20 +7,10 @@
 #include <vector>
 
 #include "dataset/byte_source.h"
+#include "dataset/element_type.h"
 #include "dataset/image_set.h"
 
 namespace vinci::dataset {
-
-/// An element of a binary file: 1, 2, 4 or 8 bytes.
-struct ElementType {
-  uint8_t bytes = 1;
-  bool is_signed = false;
-  bool is_big_endian = false;
-  bool operator==(const ElementType&) const = default;
-};
-
-/// The integer in `bytes`; an unsigned one of 2^63 and above comes out negative.
-int64_t decode_element(const char* bytes, ElementType type);
 
 struct IdxHeader {
   ElementType element;

@@ -136,7 +136,7 @@ TEST(Idx, BrokenFilesAreNamedWithThePlace) {
       {idx_bytes({1, 0xffffffff, 0xffffffff}, ""), "an image has at most 134 million pixels"},
       {idx_bytes({0x7fffffff, 1000, 1000}, "1234"), "ends after 0 of its 2147483647 images"},
       {gzipped(idx_bytes({0x7fffffff, 1000, 1000}, "1234")),
-       "bytes of compressed data cannot hold so many"},
+       "bytes of compressed data cannot hold so much"},
       {idx_bytes({1, 1, 1, 1, 1}, "1"),
        "images are [N, D], [N, H, W], [N, H, W, C] or [N, C, H, W]"},
       {idx_bytes({1, 4, 4, 2}, ramp(32)), "images of 2 channels; expected 1 (grey) or 3"},

@@ -139,6 +139,16 @@ ImageSet ImageSet::with_labels(std::vector<int32_t> labels,
   return out;
 }
 
+ImageSet ImageSet::without_labels() const {
+  if (!has_labels()) return *this;
+  auto shared = std::make_shared<Shared>(*shared_);
+  shared->labels.clear();
+  shared->label_names.clear();
+  ImageSet out = *this;
+  out.shared_ = std::move(shared);
+  return out;
+}
+
 ImageSet ImageSet::slice(size_t first, size_t count) const {
   VINCI_CHECK(first <= count_ && count <= count_ - first);
   ImageSet out = *this;

@@ -88,6 +88,7 @@ class ImageSet {
   /// The same images with these labels, one for each.
   ImageSet with_labels(std::vector<int32_t> labels,
                        std::vector<std::string> label_names = {}) const;
+  ImageSet without_labels() const;
   /// Images [first, first + count), within the set.
   ImageSet slice(size_t first, size_t count) const;
   /// One after the other; sets of one shape. Labels stay where all have them. Only labels are

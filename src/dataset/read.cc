@@ -9,10 +9,15 @@
 #include <utility>
 #include <vector>
 
+#include "dataset/archive.h"
 #include "dataset/byte_source.h"
+#include "dataset/cifar.h"
+#include "dataset/csv_images.h"
 #include "dataset/file_names.h"
 #include "dataset/format_fault.h"
 #include "dataset/idx.h"
+#include "dataset/npy_images.h"
+#include "dataset/picture_folder.h"
 #include "vinci/error.h"
 
 namespace vinci::dataset {
@@ -64,26 +69,50 @@ ImageSet with_labels(ImageSet images, std::vector<int32_t> labels, const std::st
   return images.with_labels(std::move(labels));
 }
 
-/// One file by what it begins with.
-ImageSet read_images(const std::string& path, const ReadOptions& options) {
+/// What the readers below need to know.
+struct Reading {
+  const ReadOptions& options;
+  source::DiagnosticSink& sink;
+};
+
+/// The beginning of a regular file, unpacked.
+std::string head_of(const std::string& path) {
   require_regular(path);
-  std::string head;
-  {
-    ByteSource source(path);
-    head = source.peek(8);
-  }
+  std::string head = ByteSource(path).peek(8);
   if (head.empty()) fail(DiagnosticKind::kImageSetEmpty, path, "is empty");
+  return head;
+}
+
+bool is_zip(const std::string& head) { return head.starts_with("PK\x03\x04"); }
+
+ImageSet read_archive(const std::string& path, NamedSplit split, const Reading& reading);
+
+/// One file by what it begins with, or by its name where that says nothing. `split` is for archives
+/// that hold several.
+ImageSet read_images(const std::string& path, NamedSplit split, const Reading& reading) {
+  const ReadOptions& options = reading.options;
+  const std::string head = head_of(path);
   if (is_idx(head)) return read_idx_images(path, options.shape);
+  if (head.starts_with(data::kNpyMagic)) return images_of(open_npy(path), options.shape);
+  if (is_zip(head)) return read_archive(path, split, reading);
+  const fs::path name = fs::path(path).filename();
+  FileName parsed;
+  if (parse_file_name(name.string(), parsed)) {
+    if (parsed.kind == FileKind::kCifar) return read_cifar(path);
+    if (parsed.kind == FileKind::kCsv) return read_csv_images(path, options.shape);
+  }
+  if (is_picture_name(name.string())) return read_pictures({{path, ""}}, path, reading.sink);
   fail(DiagnosticKind::kImageSetFormat, path, "is no set of images that vinci reads",
        "idx, npy, npz, CSV, CIFAR-10's binary batches and folders of PNG files are");
 }
 
 std::vector<int32_t> read_labels(const std::string& path) {
-  require_regular(path);
+  const std::string head = head_of(path);
+  if (head.starts_with(data::kNpyMagic)) return labels_of(open_npy(path));
   return read_idx_labels(path);
 }
 
-ImageSet read_group(const FileGroup& group, NamedSplit split, const ReadOptions& options) {
+ImageSet read_group(const FileGroup& group, NamedSplit split, const Reading& reading) {
   std::vector<ImageSet> parts;
   const std::vector<std::string>& paths = group.images.at(split);
   if (paths.size() > 1 && group.kind != FileKind::kCifar)
@@ -91,84 +120,79 @@ ImageSet read_group(const FileGroup& group, NamedSplit split, const ReadOptions&
          fmt::format("and `{}` are both {} images by their names; expected one file", paths[0],
                      name_of(split)));
   for (const std::string& path : paths) {
-    parts.push_back(read_images(path, options));
+    parts.push_back(read_images(path, split, reading));
     if (parts.back().shape() != parts[0].shape())
       fail(DiagnosticKind::kImageSize, path,
            fmt::format("has images of another size than `{}`", paths[0]));
   }
   ImageSet images = ImageSet::concatenate(parts);
+  if (reading.options.without_labels) return images.without_labels();
   const auto labels = group.labels.find(split);
-  if (labels == group.labels.end() || options.without_labels) return images;
+  if (labels == group.labels.end()) return images;
   return with_labels(std::move(images), read_labels(labels->second), paths[0], labels->second);
 }
 
-/// The group to take of several: the only one with images, or the only one without a name of its
-/// own.
-const FileGroup* choose(const std::vector<FileGroup>& groups, const std::string& path) {
-  std::vector<const FileGroup*> with_images;
-  std::vector<const FileGroup*> plain;
-  for (const FileGroup& group : groups) {
-    if (group.images.empty()) continue;
-    with_images.push_back(&group);
-    if (group.set.empty()) plain.push_back(&group);
-  }
-  if (with_images.empty()) return nullptr;
-  if (with_images.size() == 1) return with_images[0];
-  if (plain.size() == 1) return plain[0];
-  std::string files;
-  for (const FileGroup* group : with_images) {
-    const fs::path first = group->images.begin()->second[0];
-    files += fmt::format("{}`{}`", files.empty() ? "" : ", ", first.filename().string());
-  }
-  fail(DiagnosticKind::kImageSetAmbiguous, path,
-       fmt::format("holds several sets of images: {}", files),
-       "name one of these files, or give the beginning of the names of one set");
-}
-
-Splits splits_of_group(const FileGroup& group, const ReadOptions& options) {
+Splits splits_of_group(const FileGroup& group, const Reading& reading) {
   Splits out;
   for (const auto& [split, paths] : group.images)
-    out[split] = [&group, &options, which = split] { return read_group(group, which, options); };
+    out[split] = [group, reading, which = split] { return read_group(group, which, reading); };
   return out;
 }
 
-/// Labels beside a file of images that was named alone.
-ImageSet read_with_neighbour(const std::string& path, const ReadOptions& options) {
-  ImageSet images = read_images(path, options);
-  FileName name;
-  const fs::path whole(path);
-  const std::string file = whole.filename().string();
-  const size_t at = file.find("images");
-  if (options.without_labels || images.has_labels() || at == std::string::npos ||
-      !parse_file_name(file, name) || name.kind != FileKind::kIdx)
-    return images;
-  std::string labels = file;
-  labels.replace(at, 6, "labels");
-  for (const std::string_view sizes : {"idx3", "idx4", "idx2"}) {
-    const size_t idx = labels.find(sizes);
-    if (idx != std::string::npos) labels.replace(idx, 4, "idx1");
-  }
-  if (labels.ends_with(".gz")) labels.resize(labels.size() - 3);
-  for (const char* ending : {"", ".gz"}) {
-    const std::string beside = (whole.parent_path() / (labels + ending)).string();
-    std::error_code error;
-    if (fs::exists(beside, error))
-      return with_labels(std::move(images), read_labels(beside), path, beside);
-  }
-  return images;
+ImageSet read_member(const Archive& archive, const FileGroup& group, NamedSplit split,
+                     const Reading& reading) {
+  const std::vector<std::string>& paths = group.images.at(split);
+  if (paths.size() > 1)
+    fail(DiagnosticKind::kImageSetAmbiguous, archive.path(),
+         fmt::format("holds two arrays of {} images by their names", name_of(split)));
+  const NpyArray array = archive.open(paths[0]);
+  ImageSet images = images_of(array, reading.options.shape);
+  const auto labels = group.labels.find(split);
+  if (labels == group.labels.end() || reading.options.without_labels) return images;
+  const NpyArray label_array = archive.open(labels->second);
+  return with_labels(std::move(images), labels_of(label_array), array.path, label_array.path);
 }
 
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error))
-    names.push_back(entry->path().filename().string());
-  if (error)
-    fail(DiagnosticKind::kFileUnreadable, folder,
-         fmt::format("cannot be listed: {}", error.message()));
-  std::sort(names.begin(), names.end(), natural_less);
-  return names;
+Splits splits_of_archive(const std::string& path, const Reading& reading) {
+  const Archive archive(path);
+  const std::vector<FileGroup> groups = archive.groups();
+  const FileGroup* group = choose_group(groups, path);
+  if (group == nullptr) fail(DiagnosticKind::kImageSetEmpty, path, "holds no array of images");
+  Splits out;
+  for (const auto& [split, paths] : group->images)
+    out[split] = [archive, chosen = *group, reading, which = split] {
+      return read_member(archive, chosen, which, reading);
+    };
+  return out;
+}
+
+ImageSet read_archive(const std::string& path, NamedSplit split, const Reading& reading) {
+  const Splits splits = splits_of_archive(path, reading);
+  if (splits.size() == 1) return splits.begin()->second();
+  const auto found = splits.find(split);
+  if (found == splits.end())
+    fail(DiagnosticKind::kImageSetEmpty, path, fmt::format("has no {} images", name_of(split)));
+  return found->second();
+}
+
+/// Labels beside a file of images that was named alone.
+ImageSet read_with_neighbour(const std::string& path, const Reading& reading) {
+  ImageSet images = read_images(path, NamedSplit::kNone, reading);
+  if (reading.options.without_labels) return images.without_labels();
+  if (images.has_labels()) return images;
+  const fs::path whole(path);
+  const std::string folder = whole.has_parent_path() ? whole.parent_path().string() : ".";
+  for (const FileGroup& group : group_files(folder, names_in(folder), "")) {
+    for (const auto& [split, paths] : group.images) {
+      const auto is_it = [&](const std::string& p) {
+        return fs::path(p).filename() == whole.filename();
+      };
+      const auto labels = group.labels.find(split);
+      if (labels == group.labels.end() || !std::any_of(paths.begin(), paths.end(), is_it)) continue;
+      return with_labels(std::move(images), read_labels(labels->second), path, labels->second);
+    }
+  }
+  return images;
 }
 
 ImageSet without_last(const ImageSet& train, uint64_t validation, const std::string& path) {
@@ -224,37 +248,72 @@ ImageSet take(const Splits& splits, const ReadOptions& options, const std::strin
   return ImageSet::concatenate(sets);
 }
 
-ImageSet read_folder(const std::string& folder, const std::string& beginning,
-                     const ReadOptions& options) {
+/// Pictures in folders that are named after their split, or all in one.
+Splits splits_of_pictures(const std::string& folder, const std::vector<std::string>& names,
+                          const Reading& reading) {
+  Splits out;
+  std::error_code error;
+  for (const std::string& name : names) {
+    const NamedSplit split = split_word(name);
+    const std::string path = folder + "/" + name;
+    if (split == NamedSplit::kNone || !fs::is_directory(path, error)) continue;
+    if (out.count(split) > 0)
+      fail(DiagnosticKind::kImageSetAmbiguous, path,
+           fmt::format("is the second folder of {} images by its name", name_of(split)));
+    out[split] = [path, reading] { return read_pictures(list_pictures(path), path, reading.sink); };
+  }
+  if (!out.empty()) return out;
+  const std::vector<PictureFile> files = list_pictures(folder);
+  if (!files.empty())
+    out[NamedSplit::kNone] = [files, folder, reading] {
+      return read_pictures(files, folder, reading.sink);
+    };
+  return out;
+}
+
+Splits splits_of_folder(const std::string& folder, const std::string& beginning,
+                        const Reading& reading) {
   const std::string path = beginning.empty() ? folder : folder + "/" + beginning;
   const std::vector<std::string> names = names_in(folder);
   const std::vector<FileGroup> groups = group_files(folder, names, beginning);
-  if (const FileGroup* group = choose(groups, path))
-    return take(splits_of_group(*group, options), options, path);
+  if (const FileGroup* group = choose_group(groups, path)) {
+    // A single archive may hold the splits itself.
+    if (group->kind == FileKind::kNpz && group->images.size() == 1 &&
+        group->images.begin()->first == NamedSplit::kNone &&
+        group->images.begin()->second.size() == 1)
+      return splits_of_archive(group->images.begin()->second[0], reading);
+    return splits_of_group(*group, reading);
+  }
   for (const FileGroup& group : groups) {
     for (const auto& [split, labels] : group.labels)
       fail(DiagnosticKind::kImageSetLabels, labels,
-           fmt::format("has labels, and there are no {} images beside it", name_of(split)));
+           fmt::format("has labels, and there are no {}images beside it",
+                       split == NamedSplit::kNone ? "" : name_of(split) + std::string(" ")));
   }
   if (!beginning.empty()) fail(DiagnosticKind::kFileNotFound, path, "does not exist");
-  fail(DiagnosticKind::kImageSetEmpty, folder, "holds no images");
+  Splits pictures = splits_of_pictures(folder, names, reading);
+  if (pictures.empty())
+    fail(DiagnosticKind::kImageSetEmpty, folder, "holds no images",
+         "idx, npy, npz, CSV, CIFAR-10's binary batches and PNG files are read");
+  return pictures;
 }
 
-ImageSet read(const std::string& path, const ReadOptions& options) {
+Splits splits_of(const std::string& path, const Reading& reading) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  if (fs::is_directory(status)) return read_folder(path, "", options);
+  if (fs::is_directory(status)) return splits_of_folder(path, "", reading);
   if (!fs::exists(status)) {
     const fs::path whole(path);
-    const std::string folder =
-        whole.has_parent_path() ? whole.parent_path().string() : std::string(".");
+    const std::string folder = whole.has_parent_path() ? whole.parent_path().string() : ".";
     const std::string beginning = whole.filename().string();
     if (beginning.empty() || !fs::is_directory(folder, error))
       fail(DiagnosticKind::kFileNotFound, path, "does not exist");
-    return read_folder(folder, beginning, options);
+    return splits_of_folder(folder, beginning, reading);
   }
-  return take({{NamedSplit::kNone, [&] { return read_with_neighbour(path, options); }}}, options,
-              path);
+  if (is_zip(head_of(path))) return splits_of_archive(path, reading);
+  Splits out;
+  out[NamedSplit::kNone] = [path, reading] { return read_with_neighbour(path, reading); };
+  return out;
 }
 
 }  // namespace
@@ -262,7 +321,8 @@ ImageSet read(const std::string& path, const ReadOptions& options) {
 std::optional<ImageSet> read_image_set(const std::string& path, const ReadOptions& options,
                                        source::DiagnosticSink& sink) {
   try {
-    return read(path, options);
+    const ImageSet set = take(splits_of(path, {options, sink}), options, path);
+    return options.without_labels ? set.without_labels() : set;
   } catch (const FormatFault& fault) {
     fault.report(sink);
   } catch (const Error& error) {

@@ -43,27 +43,35 @@ ImageShape checked(const std::string& path, std::span<const uint64_t> dims, uint
 
 }  // namespace
 
-uint64_t accept_whole(const std::string& path, uint64_t count, const ImageShape& shape,
-                      uint64_t packed_bytes) {
-  const uint64_t each = shape.size();
-  const bool overflows = count > std::numeric_limits<uint64_t>::max() / 2 / each;
-  const double bytes = static_cast<double>(count) * static_cast<double>(each);
-  if (packed_bytes > 0 && bytes > static_cast<double>(packed_bytes) * kMaxExpansion)
+void accept_bytes(const std::string& path, const std::string& what, uint64_t bytes,
+                  uint64_t packed_bytes) {
+  if (packed_bytes > 0 && bytes / kMaxExpansion > packed_bytes)
     throw FormatFault(path,
-                      fmt::format("says that it holds {} images of {} pixels; its {} bytes of "
-                                  "compressed data cannot hold so many",
-                                  count, describe(shape), packed_bytes),
+                      fmt::format("says that it holds {}; its {} bytes of compressed data cannot "
+                                  "hold so much",
+                                  what, packed_bytes),
                       {}, "the file was cut off, or is not what it says");
   const uint64_t memory = physical_memory();
-  if (overflows || count * each > memory / 2)
-    throw FormatFault(
-        path,
-        fmt::format("holds {} images of {} pixels, {:.3g} GB; at most half of this machine's "
-                    "memory, {}, is taken for them",
-                    count, describe(shape), bytes / 1e9, gigabytes(memory / 2)),
-        {}, "unpack the file: idx and npy files of unsigned bytes are used where they lie")
+  if (bytes > memory / 2)
+    throw FormatFault(path,
+                      fmt::format("holds {}, {} in memory; at most {}, half of this machine's, is "
+                                  "taken",
+                                  what, gigabytes(bytes), gigabytes(memory / 2)),
+                      {},
+                      "idx and npy files of unsigned bytes are used where they lie, if they are "
+                      "not compressed")
         .of(DiagnosticKind::kLimit);
-  return count * each;
+}
+
+uint64_t accept_images(const std::string& path, uint64_t count, const ImageShape& shape,
+                       uint64_t packed_bytes) {
+  const uint64_t each = shape.size();
+  const uint64_t bytes = count > std::numeric_limits<uint64_t>::max() / each
+                             ? std::numeric_limits<uint64_t>::max()
+                             : count * each;
+  accept_bytes(path, fmt::format("{} images of {} pixels", count, describe(shape)), bytes,
+               packed_bytes);
+  return bytes;
 }
 
 std::string describe(const ImageShape& shape) {

@@ -16,11 +16,13 @@ namespace vinci::dataset {
 /// Deflate, and so gzip and zip, expand by at most this.
 inline constexpr uint64_t kMaxExpansion = 1032;
 
-/// `count` images of `shape` take memory of the machine; throws FormatFault where they would take
-/// more than half of it, or where `packed_bytes` of compressed data (0: not compressed) cannot hold
-/// them. Returns their bytes.
-uint64_t accept_whole(const std::string& path, uint64_t count, const ImageShape& shape,
-                      uint64_t packed_bytes);
+/// Throws FormatFault where `what` would take more than half of the machine's memory, or where
+/// `packed_bytes` of compressed data (0: not compressed) cannot hold it.
+void accept_bytes(const std::string& path, const std::string& what, uint64_t bytes,
+                  uint64_t packed_bytes);
+/// The same for images; returns their bytes.
+uint64_t accept_images(const std::string& path, uint64_t count, const ImageShape& shape,
+                       uint64_t packed_bytes);
 
 /// An array whose first size is the number of images.
 struct ArrayShape {

@@ -47,15 +47,6 @@ bool FileWriter::flush() {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& path, int error) {
-  std::string reason = std::strerror(error);
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG)
-    reason = "there is no space left for it";
-  if (error == ENOENT) reason = "its directory does not exist";
-  if (error == EACCES || error == EPERM || error == EROFS) reason = "permission is denied";
-  throw Error(Error::Kind::kIo, fmt::format("The file `{}` cannot be written: {}.", path, reason));
-}
-
 /// Closes, and removes the file unless it was renamed.
 class TemporaryFile {
  public:
@@ -102,11 +93,20 @@ void sync_directory(const std::string& path) {
 
 }  // namespace
 
+void fail_writing(const std::string& path, int error) {
+  std::string reason = std::strerror(error);
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+    reason = "there is no space left for it";
+  if (error == ENOENT) reason = "its directory does not exist";
+  if (error == EACCES || error == EPERM || error == EROFS) reason = "permission is denied";
+  throw Error(Error::Kind::kIo, fmt::format("The file `{}` cannot be written: {}.", path, reason));
+}
+
 void write_file_atomically(const std::string& path, const std::function<void(FileWriter&)>& fill) {
   const std::string target = follow_links(path);
   struct stat info{};
   const bool exists = ::stat(target.c_str(), &info) == 0;
-  if (exists && S_ISDIR(info.st_mode)) fail(path, EISDIR);
+  if (exists && S_ISDIR(info.st_mode)) fail_writing(path, EISDIR);
   const bool in_place = exists && !S_ISREG(info.st_mode);
 
   std::string beside;
@@ -114,27 +114,27 @@ void write_file_atomically(const std::string& path, const std::function<void(Fil
   if (in_place) {
     descriptor = ::open(target.c_str(), O_WRONLY | O_CLOEXEC);
   } else {
-    if (exists && ::access(target.c_str(), W_OK) != 0) fail(path, errno);
+    if (exists && ::access(target.c_str(), W_OK) != 0) fail_writing(path, errno);
     for (int attempt = 0; descriptor < 0 && attempt < 100; ++attempt) {
       beside = fmt::format("{}.{}.{}.part", target, ::getpid(), attempt);
       descriptor = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       if (descriptor < 0 && errno != EEXIST) break;
     }
   }
-  if (descriptor < 0) fail(path, errno);
+  if (descriptor < 0) fail_writing(path, errno);
   TemporaryFile file(descriptor, beside);
   // Failing to keep the permissions is no reason to lose the content.
   if (exists && !in_place && ::fchmod(descriptor, info.st_mode & 07777) != 0) errno = 0;
 
   FileWriter writer(descriptor);
   fill(writer);
-  if (!writer.flush()) fail(path, writer.error());
+  if (!writer.flush()) fail_writing(path, writer.error());
   // EINVAL, ENOTSUP: a device or pipe that has nothing to synchronise.
   if (::fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
-    fail(path, errno);
-  if (const int error = file.close(); error != 0) fail(path, error);
+    fail_writing(path, errno);
+  if (const int error = file.close(); error != 0) fail_writing(path, error);
   if (in_place) return;
-  if (const int error = file.rename_to(target); error != 0) fail(path, error);
+  if (const int error = file.rename_to(target); error != 0) fail_writing(path, error);
   sync_directory(target);
 }
 

@@ -32,6 +32,9 @@ class FileWriter {
   std::string buffer_;
 };
 
+/// Throws Error(kIo): `path` cannot be written, for the reason that this errno is.
+[[noreturn]] void fail_writing(const std::string& path, int error);
+
 /// Runs `fill` on a new file beside `path`, makes sure that its bytes are on the disk and renames
 /// it to `path`: a reader sees the old file or the whole new one, and a failure or exception leaves
 /// no trace. A symbolic link is followed, the permissions of a replaced file are kept; devices and

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "draws/atomic_file.h"
+#include "draws/atomic_folder.h"
 #include "draws/cmdstan_csv.h"
 #include "draws/run_record.h"
 #include "draws/summary.h"
@@ -202,6 +203,43 @@ TEST(AtomicFile, ReportsPlacesThatCannotBeWritten) {
   EXPECT_THAT(write_to(dir.file("none/a.csv")), HasSubstr("its directory does not exist"));
   EXPECT_THAT(write_to(dir.file(".")), HasSubstr("directory"));
   EXPECT_THAT(write_to(""), HasSubstr("cannot be written"));
+}
+
+TEST(AtomicFolder, AppearsWholeOrNotAtAll) {
+  const Directory dir;
+  const auto write_two = [](const FolderSink& out) {
+    out("a.txt", "one");
+    out("deep/er/b.txt", "two");
+  };
+  write_folder_atomically(dir.file("new/"), write_two);
+  EXPECT_EQ(content(dir.file("new/a.txt")), "one");
+  EXPECT_EQ(content(dir.file("new/deep/er/b.txt")), "two");
+  // Into an empty folder, also by a link to it.
+  fs::create_directory(dir.file("empty"));
+  fs::create_symlink("empty", dir.file("link"));
+  write_folder_atomically(dir.file("link"), write_two);
+  EXPECT_EQ(content(dir.file("empty/a.txt")), "one");
+  EXPECT_TRUE(fs::is_symlink(dir.file("link")));
+  EXPECT_EQ(dir.num_files(), 3u);
+  // What fails leaves nothing.
+  EXPECT_THROW(write_folder_atomically(dir.file("half"),
+                                       [](const FolderSink& out) {
+                                         out("a", "half");
+                                         throw std::runtime_error("stop");
+                                       }),
+               std::runtime_error);
+  const auto message = [&](const std::string& name, const auto& fill) {
+    return error_of([&] { write_folder_atomically(dir.file(name), fill); }, Error::Kind::kIo);
+  };
+  EXPECT_THAT(message("new", write_two), HasSubstr("it is there already, and not empty"));
+  EXPECT_THAT(message("new/a.txt", write_two), HasSubstr("cannot be written: it is a file"));
+  EXPECT_THAT(message("none/new", write_two), HasSubstr("its directory does not exist"));
+  const auto twice = [](const FolderSink& out) {
+    out("a", "1");
+    out("a", "2");
+  };
+  EXPECT_THAT(message("twice", twice), HasSubstr("File exists"));
+  EXPECT_EQ(dir.num_files(), 3u);
 }
 
 TEST(CmdstanCsv, PathfinderLayoutReadsBackToTheSameBits) {

@@ -15,6 +15,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 import unittest
+import zipfile
 import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -58,6 +60,7 @@ class VinciTest(unittest.TestCase):
 
     def write(self, name, text):
         path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return name
 
@@ -1461,6 +1464,90 @@ class Compress(VinciTest):
         self.assertIn("all checksums are right", done.out)
         self.assertEqual(self.expect(0, "compress", images, "-o", "q.vbb", "-q").out, "")
 
+    def pictures(self, folder="pictures"):
+        """60 PNG files of 8 by 8 pixels in two folders, and a file that is none."""
+        pixels = (self.folder / self.images(60)).read_bytes()[16:]
+        for i in range(60):
+            self.write(f"{folder}/{i % 2}/{i}.png", png(8, 8, pixels[64 * i:64 * i + 64]))
+        self.write(f"{folder}/notes.txt", "none")
+        return {path.relative_to(self.folder / folder): read_png(path) for path in (self.folder / folder).rglob("*.png")}
+
+    def test_folders_of_pictures_come_back_by_name_and_pixels(self):
+        pictures = self.pictures()
+        done = self.expect(0, "compress", "pictures/", "-o", "p.vbb", "--chunk-rows", 16)
+        self.assertRegex(done.out, r"^60 images, 3 840 pixels   \d\.\d{4} bits/pixel   -ELBO 0\.\d{4}   overhead")
+        self.assertIn("the pixels and names of the pictures come back, not the bytes of their files", done.out)
+        self.assertIn("not kept: 1 file that is no picture", done.out)
+        self.assertIn(" of pictures\n", self.expect(0, "inspect", "p.vbb").out)
+        self.expect(0, "decompress", "p.vbb", "-o", "restored/")
+        restored = {path.relative_to(self.folder / "restored"): read_png(path)
+                    for path in (self.folder / "restored").rglob("*.*")}
+        self.assertEqual(restored, pictures)
+        # Rows 15 to 17, over the border of a chunk: the pictures 0/30, 0/32 and 0/34.
+        (self.folder / "part").mkdir()
+        self.expect(0, "decompress", "p.vbb", "-o", "part", "--rows", "15:18")
+        self.assertEqual(sorted(path.name for path in (self.folder / "part").rglob("*.png")), ["30.png", "32.png", "34.png"])
+        self.expect_error(1, "`part` cannot be written: it is there already, and not empty", "decompress", "p.vbb", "-o", "part")
+        self.expect_error(1, "`p.vbb` cannot be written: it is a file", "decompress", "p.vbb", "-o", "p.vbb")
+        self.expect_error(1, "`absent/x` cannot be written: its directory does not exist", "decompress", "p.vbb", "-o",
+                          "absent/x")
+        # A damaged chunk leaves nothing under the name, and its neighbours can be had.
+        offset = json.loads(self.expect(0, "inspect", "p.vbb", "--json").out)["chunks"][1]["offset"]
+        data = bytearray((self.folder / "p.vbb").read_bytes())
+        data[offset + 60] ^= 1
+        self.write("bad.vbb", bytes(data))
+        self.expect_error(2, r"Chunk 1 \(rows 16 to 31\) is damaged", "decompress", "bad.vbb", "-o", "bad")
+        self.expect(1, "decompress", "bad.vbb", "-o", "salvaged", "--salvage")
+        salvaged = {path.relative_to(self.folder / "salvaged"): read_png(path)
+                    for path in (self.folder / "salvaged").rglob("*.png")}
+        self.assertEqual(len(salvaged), 44)
+        self.assertEqual(salvaged, {name: pictures[name] for name in salvaged})
+        self.assertFalse((self.folder / "bad").exists())
+        self.assertEqual([path.name for path in self.folder.iterdir() if ".part" in path.name], [])
+        # In colour.
+        self.write("colour/a.png", png(2, 1, bytes(range(6)), colour=2))
+        self.assertEqual(json.loads(self.expect(0, "compress", "colour", "-o", "c.vbb", "--json").out)["restores_exactly"], False)
+        self.expect(0, "decompress", "c.vbb", "-o", "again")
+        self.assertEqual(read_png(self.folder / "again/a.png"), (2, 1, bytes(range(6))))
+
+    def test_pictures_that_cannot_be_kept_are_refused(self):
+        self.write("a/0.png", png(8, 8, bytes(64)))
+        self.write("a/1.png", png(8, 7, bytes(56)))
+        self.expect_error(2, r"1\.png` is 7 by 8 pixels, and `a/0\.png` is 8 by 8", "compress", "a", "-o", "x.vbb")
+        self.write("a/1.png", png(8, 8, bytes(128), bits=16))
+        self.expect_error(2, "16 bits a channel were rounded to 8; it would not come back", "compress", "a", "-o", "x.vbb")
+        self.write("a/1.png", png(8, 8, bytes(64))[:50])
+        self.expect_error(2, "ends within its pixels", "compress", "a", "-o", "x.vbb")
+        (self.folder / "b").mkdir()
+        self.expect_error(2, "`b` is a folder without PNG files", "compress", "b", "-o", "x.vbb")
+        self.assertFalse((self.folder / "x.vbb").exists())
+
+    def test_a_full_disk_leaves_no_half_folder(self):
+        self.pictures()
+        self.expect(0, "compress", "pictures", "-o", "p.vbb")
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))
+        done = subprocess.run([VINCI, "decompress", "p.vbb", "-o", "restored"], cwd=self.folder, capture_output=True, text=True,
+                              preexec_fn=limit)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("there is no space left for it", done.stderr)
+        self.assertEqual([path.name for path in self.folder.iterdir() if "restored" in path.name], [])
+
+    def test_the_array_of_an_archive_comes_back_as_npy(self):
+        def npy(shape, elements):
+            head = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode()
+            head += b" " * (117 - len(head)) + b"\n"
+            return b"\x93NUMPY\x01\0" + struct.pack("<H", len(head)) + head + elements
+        images = npy((300, 8, 8), (self.folder / self.images()).read_bytes()[16:])
+        for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            with zipfile.ZipFile(self.folder / "d.npz", "w", method) as archive:
+                archive.writestr("images.npy", images)
+                archive.writestr("labels.npy", npy((300,), bytes(300)))
+            self.assertIn("not kept: `labels.npy`", self.expect(0, "compress", "d.npz", "-o", "d.vbb").out)
+            self.expect(0, "decompress", "d.vbb", "-o", "back.npy")
+            self.assertEqual((self.folder / "back.npy").read_bytes(), images)
+
     def test_tables_come_back_for_every_model_scheme_and_thread(self):
         table = self.table()
         for model in ("auto", "independent", "mixture:4", "hmm:2"):
@@ -1561,6 +1648,21 @@ class Compress(VinciTest):
         process.kill()
         process.wait()
         self.assertFalse((self.folder / "t.vbb").exists())
+
+    def test_killed_in_the_middle_it_leaves_no_folder(self):
+        for i in range(400):
+            self.write(f"many/{i}.png", png(64, 64, bytes((i * x * 7919 >> 5) & 255 for x in range(4096))))
+        self.expect(0, "compress", "many", "-o", "m.vbb", "-m", "independent", "--chunk-rows", 20)
+        for wait in (0.02, 0.1, 0.3):
+            process = subprocess.Popen([VINCI, "decompress", "m.vbb", "-o", "out", "--threads", "1"], cwd=self.folder,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(wait)
+            process.kill()
+            process.wait()
+            # Whole, or not there.
+            if (self.folder / "out").exists():
+                self.assertEqual(len(list((self.folder / "out").iterdir())), 400)
+                shutil.rmtree(self.folder / "out")
 
 
 def main():

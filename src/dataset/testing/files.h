@@ -88,6 +88,84 @@ inline std::string ramp(size_t count, unsigned first = 0, unsigned range = 256) 
   return out;
 }
 
+/// A .npy file of version 1.
+inline std::string npy_bytes(const std::string& descr, const std::string& shape,
+                             const std::string& elements, const std::string& order = "False") {
+  std::string text =
+      "{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }";
+  text.resize((text.size() + 10 + 64) / 64 * 64 - 11, ' ');
+  text += '\n';
+  std::string out("\x93NUMPY\x01\0", 8);
+  out += static_cast<char>(text.size() & 0xff);
+  out += static_cast<char>(text.size() >> 8);
+  return out + text + elements;
+}
+
+template <class T>
+std::string elements_of(const std::vector<T>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+}
+
+struct Member {
+  std::string name;
+  std::string bytes;
+};
+
+/// A zip archive, as numpy.savez and savez_compressed write it.
+inline std::string zip_bytes(const std::vector<Member>& members, bool deflate_them) {
+  std::string out;
+  std::string directory;
+  const auto put = [](std::string& to, uint64_t value, int bytes) {
+    for (int k = 0; k < bytes; ++k) to += static_cast<char>(value >> (8 * k) & 0xff);
+  };
+  for (const Member& member : members) {
+    std::string packed = member.bytes;
+    if (deflate_them) {
+      z_stream stream{};
+      deflateInit2(&stream, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+      packed.assign(deflateBound(&stream, member.bytes.size()) + 64, '\0');
+      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(member.bytes.data()));
+      stream.avail_in = static_cast<uInt>(member.bytes.size());
+      stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+      stream.avail_out = static_cast<uInt>(packed.size());
+      deflate(&stream, Z_FINISH);
+      packed.resize(stream.total_out);
+      deflateEnd(&stream);
+    }
+    const uint64_t crc = crc32(0, reinterpret_cast<const Bytef*>(member.bytes.data()),
+                               static_cast<uInt>(member.bytes.size()));
+    std::string common;  // version, flags, method, time, date, CRC, sizes, length of the name
+    put(common, 20, 2);
+    put(common, 0, 2);
+    put(common, deflate_them ? 8 : 0, 2);
+    put(common, 0, 4);
+    put(common, crc, 4);
+    put(common, packed.size(), 4);
+    put(common, member.bytes.size(), 4);
+    put(common, member.name.size(), 2);
+    const size_t offset = out.size();
+    // NumPy leaves an extra field of 20 bytes in the local header.
+    out += "PK\x03\x04" + common;
+    put(out, 20, 2);
+    out += member.name + std::string(20, '\0') + packed;
+    directory += "PK\x01\x02";
+    put(directory, 20, 2);
+    directory += common;
+    put(directory, 0, 2 + 2 + 2 + 2);
+    put(directory, 0, 4);
+    put(directory, offset, 4);
+    directory += member.name;
+  }
+  const size_t begin = out.size();
+  out += directory + std::string("PK\x05\x06\0\0\0\0", 8);
+  put(out, members.size(), 2);
+  put(out, members.size(), 2);
+  put(out, directory.size(), 4);
+  put(out, begin, 4);
+  put(out, 0, 2);
+  return out;
+}
+
 inline ImageSet read_or_fail(const std::string& path, const ReadOptions& options = {}) {
   source::DiagnosticSink sink;
   const auto set = read_image_set(path, options, sink);
