@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 
 get_property(objects GLOBAL PROPERTY VINCI_OBJECTS)
 # No public header needs these.
-list(FILTER objects EXCLUDE REGEX "vinci_(cli|coding|dataset|image|lattice)(_[a-z0-9]+)?>")
+list(FILTER objects EXCLUDE REGEX "vinci_(cli|coding|dataset|deep|image|lattice)(_[a-z0-9]+)?>")
 add_library(vinci_library STATIC ${objects})
 add_library(vinci::vinci ALIAS vinci_library)
 set_target_properties(vinci_library PROPERTIES OUTPUT_NAME vinci EXPORT_NAME vinci LINKER_LANGUAGE CXX)
@@ -18,6 +18,9 @@ if(VINCI_SANITIZE)
   target_link_options(vinci_library PUBLIC -fsanitize=${VINCI_SANITIZE})
 endif()
 
+if(TARGET vinci-deep)
+  install(TARGETS vinci-deep RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
 install(TARGETS vinci RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS vinci_library EXPORT vinciTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/vinci DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")

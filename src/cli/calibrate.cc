@@ -5,6 +5,7 @@
 #include "api/calibration.h"
 #include "cli/command.h"
 #include "report/progress_bar.h"
+#include "report/terminal.h"
 
 namespace vinci::cli {
 
@@ -31,7 +32,7 @@ int CalibrateCommand::run() {
   options.fit.resample = reweighted;
   options.validate();
   Context context;
-  context.cancel = cancel_on_interrupt();
+  context.cancel = report::cancel_on_interrupt();
   Run run;
   const auto typed = run.compile(program);
   data::DataTable table;

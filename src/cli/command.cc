@@ -1,31 +1,12 @@
 #include "cli/command.h"
 
-#include <unistd.h>
-
-#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 
+#include "report/terminal.h"
 #include "source/render.h"
 
 namespace vinci::cli {
-
-namespace {
-
-std::atomic<bool> interrupted{false};
-
-void on_interrupt(int) {
-  interrupted.store(true);
-  std::signal(SIGINT, SIG_DFL);
-}
-
-}  // namespace
-
-std::atomic<bool>* cancel_on_interrupt() {
-  std::signal(SIGINT, on_interrupt);
-  return &interrupted;
-}
 
 void add_program_options(CLI::App& command, ProgramOptions& options, bool with_program) {
   if (with_program) {
@@ -70,15 +51,11 @@ void Run::report(const ProgramOptions& options, bool with_notes) {
     std::fwrite(text.data(), 1, text.size(), stderr);
   } else if (!sink.empty()) {
     source::RenderOptions render;
-    render.colour = has_colour(stderr);
+    render.colour = report::has_colour(stderr);
     const std::string text = source::render_text(sink, sources, render);
     std::fwrite(text.data(), 1, text.size(), stderr);
   }
   sink.clear();
-}
-
-bool has_colour(std::FILE* stream) {
-  return isatty(fileno(stream)) != 0 && std::getenv("NO_COLOR") == nullptr;
 }
 
 std::string stem(const std::string& path) {

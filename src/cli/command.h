@@ -4,7 +4,6 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <string>
 #include <vector>
 
@@ -31,6 +30,7 @@ void add_compress(CLI::App& app, int& status);
 void add_decompress(CLI::App& app, int& status);
 void add_inspect(CLI::App& app, int& status);
 void add_denoise(CLI::App& app, int& status);
+void add_deep(CLI::App& app, int& status);
 
 /// Options that every command which reads programs has.
 struct ProgramOptions {
@@ -59,12 +59,6 @@ struct DataOptions {
   std::vector<std::string> all() const;
 };
 void add_data_options(CLI::App& command, DataOptions& options);
-
-/// A flag that Ctrl-C sets from now on; a second Ctrl-C ends the program at once.
-std::atomic<bool>* cancel_on_interrupt();
-
-/// Whether the stream shows colours: a terminal, and NO_COLOR not set.
-bool has_colour(std::FILE* stream);
 
 /// The program's path without directories and the ending `.stan`.
 std::string stem(const std::string& path);

@@ -11,6 +11,7 @@
 #include "draws/atomic_file.h"
 #include "report/format.h"
 #include "report/progress_bar.h"
+#include "report/terminal.h"
 #include "vinci/error.h"
 
 namespace vinci::cli {
@@ -82,7 +83,7 @@ int CompressCommand::run() {
   options.threads = threads;
 
   Context context;
-  context.cancel = cancel_on_interrupt();
+  context.cancel = report::cancel_on_interrupt();
   report::ProgressBar bar(stderr);
   if (!quiet) context.on_progress = [&bar](const Progress& p) { bar.update(p); };
 

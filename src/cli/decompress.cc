@@ -12,6 +12,7 @@
 #include "draws/atomic_file.h"
 #include "draws/atomic_folder.h"
 #include "report/progress_bar.h"
+#include "report/terminal.h"
 #include "vinci/error.h"
 
 namespace vinci::cli {
@@ -60,7 +61,7 @@ int DecompressCommand::run() {
   const coding::VbbFile file = coding::read_vbb(bytes->bytes(), input);
   const auto used = coding::model_of(file, input, model.empty() ? nullptr : load_model(model));
   Context context;
-  context.cancel = cancel_on_interrupt();
+  context.cancel = report::cancel_on_interrupt();
   report::ProgressBar bar(stderr);
   if (!quiet) context.on_progress = [&bar](const Progress& p) { bar.update(p); };
   coding::DecompressReport report;

@@ -21,6 +21,7 @@
 #include "report/format.h"
 #include "report/line_plot.h"
 #include "report/progress_bar.h"
+#include "report/terminal.h"
 #include "vinci/error.h"
 
 namespace vinci::cli {
@@ -465,7 +466,7 @@ int DenoiseCommand::run() {
 
   report::ProgressBar bar(stderr);
   Context context;
-  context.cancel = cancel_on_interrupt();
+  context.cancel = report::cancel_on_interrupt();
   if (bar.active() && !quiet) context.on_progress = [&](const Progress& p) { bar.update(p); };
   numeric::ThreadPool pool(threads);
   Trace collected;

@@ -19,6 +19,7 @@
 #include "infer/method/mixed_vi.h"
 #include "infer/method/pathfinder.h"
 #include "model/blankets.h"
+#include "report/terminal.h"
 #include "vinci/error.h"
 
 namespace vinci::cli {
@@ -196,7 +197,7 @@ infer::EstimatorStudy EstimatorsCommand::study_discrete(const model::Model& mode
 int EstimatorsCommand::run() {
   study.validate();
   Context context;
-  context.cancel = cancel_on_interrupt();
+  context.cancel = report::cancel_on_interrupt();
   Run run;
   const auto typed = run.compile(program);
   data::DataTable table;

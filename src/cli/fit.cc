@@ -18,6 +18,7 @@
 #include "draws/cmdstan_csv.h"
 #include "report/fit_report.h"
 #include "report/progress_bar.h"
+#include "report/terminal.h"
 #include "vinci/error.h"
 #include "vinci/version.h"
 
@@ -115,7 +116,7 @@ int FitCommand::run() {
   const auto start = std::chrono::steady_clock::now();
   fit.budget_seconds = budget;
   Context context;
-  context.cancel = cancel_on_interrupt();
+  context.cancel = report::cancel_on_interrupt();
 
   Run run;
   const auto typed = run.compile(program);
@@ -265,7 +266,7 @@ int FitCommand::run() {
     std::cout << draws::to_json(result);
   } else if (!quiet) {
     report::ReportOptions options;
-    options.colour = has_colour(stdout);
+    options.colour = report::has_colour(stdout);
     if (all_rows) options.max_elements = options.max_rows = 0;
     std::cout << report::fit_report(result, options);
   }

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "draws/cmdstan_csv.h"
 #include "report/fit_report.h"
+#include "report/terminal.h"
 
 namespace vinci::cli {
 
@@ -32,7 +33,7 @@ void add_summary(CLI::App& app, int& status) {
     const auto rows =
         files.size() == 1 ? draws::summarise(files[0].draws) : draws::summarise_chains(chains);
     report::ReportOptions report;
-    report.colour = has_colour(stdout);
+    report.colour = report::has_colour(stdout);
     if (options->all_rows) report.max_elements = report.max_rows = 0;
     std::cout << report::summary_table(rows, options->files[0], report);
     status = kExitDone;

@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
   add_decompress(app, status);
   add_inspect(app, status);
   add_denoise(app, status);
+  add_deep(app, status);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return kExitInput;
   try {
     app.parse(argc, argv);

@@ -1,0 +1,82 @@
+#include "deep/commands/command.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "deep/train/train.h"
+#include "report/terminal.h"
+#include "source/render.h"
+#include "vinci/error.h"
+
+namespace vinci::deep {
+
+at::Device RunOptions::start() const {
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  at::set_num_threads(threads > 0 ? threads : cores);
+  return device_named(device);
+}
+
+void add_run_options(CLI::App& command, RunOptions& options) {
+  command.add_option("--device", options.device, "cpu, cuda or cuda:N")->capture_default_str();
+  command.add_option("--threads", options.threads, "threads on the CPU; 0: all cores")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  command.add_flag("-q,--quiet", options.quiet, "no progress bar, no summary");
+}
+
+dataset::ImageSet read_images(const std::string& path, const dataset::ReadOptions& options) {
+  source::SourceMap sources;
+  source::DiagnosticSink sink;
+  const auto images = dataset::read_image_set(path, options, sink);
+  if (!sink.empty()) {
+    source::RenderOptions render;
+    render.colour = report::has_colour(stderr);
+    const std::string text = source::render_text(sink, sources, render);
+    std::fwrite(text.data(), 1, text.size(), stderr);
+  }
+  if (!images)
+    throw Error(Error::Kind::kInput, fmt::format("There are no images to use in {}.", path));
+  return *images;
+}
+
+void ModelAndImages::add_to(CLI::App& command, bool with_images) {
+  command.add_option("model", model_path, "model file of `vinci deep train`")
+      ->required()
+      ->type_name("FILE");
+  command.add_option("--seed", seed, "of the random numbers")->capture_default_str();
+  if (!with_images) return;
+  command
+      .add_option("--data", data_path,
+                  "images: a folder with idx, npy, npz, CSV or picture files, or one such file")
+      ->required()
+      ->type_name("PATH");
+  command.add_option("--split", split, "which images of the folder")
+      ->check(CLI::IsMember({"train", "validation", "test", "all"}))
+      ->capture_default_str();
+}
+
+ModelFile ModelAndImages::read_model() const { return read_model_file(model_path); }
+
+Feed ModelAndImages::read_feed(const ModelFile& file, at::Device device) const {
+  const Config config = config_of(file);
+  dataset::ReadOptions options;
+  options.split = split == "train"        ? dataset::Split::kTrain
+                  : split == "validation" ? dataset::Split::kValidation
+                  : split == "test"       ? dataset::Split::kTest
+                                          : dataset::Split::kAll;
+  options.validation = static_cast<uint64_t>(config.integer("validation"));
+  const dataset::ImageSet images = read_images(data_path, options);
+  if (images.channels() != file.shape.channels || images.height() != file.shape.height ||
+      images.width() != file.shape.width)
+    throw Error(
+        Error::Kind::kInput,
+        fmt::format("The images of {} are {} x {} with {} channels; the model takes {} x {} "
+                    "with {}.",
+                    data_path, images.height(), images.width(), images.channels(),
+                    file.shape.height, file.shape.width, file.shape.channels));
+  return {images, binarise_of(config), device};
+}
+
+}  // namespace vinci::deep

@@ -1,0 +1,48 @@
+// The program `vinci-deep`, which `vinci deep` starts.
+#include <cstdio>
+#include <exception>
+
+#include "deep/commands/command.h"
+#include "vinci/error.h"
+#include "vinci/version.h"
+
+int main(int argc, char** argv) {
+  using namespace vinci::deep;  // NOLINT: the commands
+  CLI::App app("Deep generative models: amortised variational inference on libtorch", "vinci deep");
+  app.set_version_flag("--version", std::string("vinci ") + vinci::kVersion);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(38);
+  app.footer(
+      "exit status: 0 done, 1 input or output failed, 2 the data or an option is wrong, 130 "
+      "interrupted. \n`vinci deep COMMAND --help` describes a command.");
+  int status = kExitDone;
+  add_train(app, status);
+  add_evaluate(app, status);
+  add_pictures(app, status);
+  add_encode(app, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitDone : kExitInput;
+  } catch (const vinci::Error& error) {
+    std::fprintf(stderr, "vinci: %s\n", error.what());
+    const bool is_input =
+        error.kind() == vinci::Error::Kind::kUsage || error.kind() == vinci::Error::Kind::kInput;
+    return is_input ? kExitInput : kExitIo;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "vinci: out of memory\n");
+    return kExitIo;
+  } catch (const c10::Error& error) {
+    // The library's own allocator reports this way too.
+    std::fprintf(stderr, "vinci: %s\n", error.what_without_backtrace());
+    return kExitIo;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "vinci: %s\n", error.what());
+    return kExitIo;
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::fprintf(stderr, "vinci: standard output could not be written\n");
+    return kExitIo;
+  }
+  return status;
+}
