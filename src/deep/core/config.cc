@@ -68,8 +68,8 @@ const Setting& Config::find(std::string_view name) const {
   for (const Setting& setting : settings_) names.push_back(setting.name);
   const std::string near = source::did_you_mean(std::string(name), names);
   throw Error(Error::Kind::kUsage,
-              fmt::format("There is no setting `{}`{}.", name,
-                          near.empty() ? "" : "; did you mean `" + near + "`?"));
+              fmt::format("There is no setting `{}`{}", name,
+                          near.empty() ? "." : "; did you mean `" + near + "`?"));
 }
 
 Setting& Config::find(std::string_view name) {

@@ -1,5 +1,6 @@
 #include "deep/train/train.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
