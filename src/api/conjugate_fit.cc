@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "conjugate/normal_block.h"
 #include "conjugate/rows.h"
 #include "infer/fit_given.h"
-#include "lower/transforms.h"
 
 namespace vinci::api {
 
@@ -21,111 +22,11 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// A product of the variables' distributions. Draws are made on the constrained scale and mapped;
-/// the Jacobian is the model's own, the difference of its two densities.
-class ConjugateFamily final : public infer::Family {
- public:
-  ConjugateFamily(std::shared_ptr<const ConjugateFit> fit, const model::Model& model)
-      : fit_(std::move(fit)), model_(model) {
-    const conjugate::Statements& s = fit_->model->statements;
-    // Where each leaf lies in the model's constrained values.
-    position_.assign(s.leaves.size(), -1);
-    int64_t first = 0;
-    for (const model::VariableInfo& v : model.variables()) {
-      for (const conjugate::Parameter& p : s.parameters) {
-        if (p.name != v.name || v.block != model::VariableInfo::Block::kParameters) continue;
-        const auto order = lower::column_major_positions(p.type.all_dims());
-        for (size_t k = 0; k < order.size(); ++k) {
-          position_[static_cast<size_t>(p.leaves[static_cast<size_t>(order[k])])] =
-              first + static_cast<int64_t>(k);
-        }
-      }
-      first += static_cast<int64_t>(v.columns.size());
-    }
-  }
-
-  Index dim() const override { return model_.dim(); }
-  std::string describe() const override { return "product of conjugate distributions"; }
-  double entropy() const override { return std::numeric_limits<double>::quiet_NaN(); }
-
-  void draw(numeric::RandomKey key, uint32_t step, uint32_t first_lane, MutableLaneMatrix points,
-            std::span<double> log_q) const override {
-    const conjugate::Conjugate& m = *fit_->model;
-    std::vector<double> value(m.statements.leaves.size()), coordinates, own;
-    for (Index l = 0; l < points.lanes; ++l) {
-      numeric::RandomStream random(key.seed + 0x9e3779b97f4a7c15u * step, key.stream ^ 0x636a0000u,
-                                   first_lane + static_cast<uint32_t>(l));
-      double sum = 0;
-      for (int32_t v = 0; v < m.network.num_variables(); ++v) {
-        const conjugate::Variable& x = m.network.variable(v);
-        if (x.leaves().empty() || is_discrete(x)) continue;
-        own.resize(x.leaves().size());
-        x.draw(random, own);
-        sum += x.log_density(own);
-        for (size_t k = 0; k < own.size(); ++k) value[static_cast<size_t>(x.leaves()[k])] = own[k];
-      }
-      coordinates.clear();
-      bool inside = true;
-      for (const conjugate::Parameter& p : m.statements.parameters) {
-        if (p.type.base == syntax::BaseType::kInt) continue;
-        lower::Value constant = lower::make_undefined(p.type);
-        for (size_t k = 0; k < p.leaves.size(); ++k)
-          constant.elements[k] = value[static_cast<size_t>(p.leaves[k])];
-        inside = lower::unconstrain(p.type, constant, coordinates).empty() && inside;
-      }
-      inside = inside && static_cast<Index>(coordinates.size()) == dim();
-      for (Index d = 0; d < dim(); ++d) {
-        // A draw on the boundary (it underflowed) has no coordinates: far out, of density zero.
-        points(d, l) = inside ? coordinates[static_cast<size_t>(d)] : 1e10;
-      }
-      log_q[static_cast<size_t>(l)] = sum;
-    }
-    add_jacobian({points.data, points.rows, points.lanes, points.stride}, log_q);
-  }
-
-  void log_q(LaneMatrix points, std::span<double> log_q) const override {
-    const conjugate::Conjugate& m = *fit_->model;
-    const auto rows = static_cast<Index>(model_.num_constrained());
-    std::vector<double> constrained(static_cast<size_t>(rows * points.lanes)), own;
-    model_.constrain(points, {constrained.data(), rows, points.lanes, points.lanes});
-    for (Index l = 0; l < points.lanes; ++l) {
-      double sum = 0;
-      for (int32_t v = 0; v < m.network.num_variables(); ++v) {
-        const conjugate::Variable& x = m.network.variable(v);
-        if (x.leaves().empty() || is_discrete(x)) continue;
-        own.resize(x.leaves().size());
-        for (size_t k = 0; k < own.size(); ++k) {
-          own[k] = constrained[static_cast<size_t>(
-              position_[static_cast<size_t>(x.leaves()[k])] * points.lanes + l)];
-        }
-        sum += x.log_density(own);
-      }
-      log_q[static_cast<size_t>(l)] = sum;
-    }
-    add_jacobian(points, log_q);
-  }
-
- private:
-  bool is_discrete(const conjugate::Variable& x) const {
-    return fit_->model->statements.leaves[static_cast<size_t>(x.leaves()[0])].kind ==
-           conjugate::Leaf::Kind::kInteger;
-  }
-
-  void add_jacobian(LaneMatrix points, std::span<double> log_q) const {
-    std::vector<double> value(static_cast<size_t>(points.lanes)), plain(value.size());
-    model_.evaluate(points, value, {nullptr, 0, 0, 0}, plain);
-    for (size_t l = 0; l < value.size(); ++l) {
-      if (std::isfinite(value[l]) && std::isfinite(plain[l])) log_q[l] += value[l] - plain[l];
-    }
-  }
-
-  std::shared_ptr<const ConjugateFit> fit_;
-  const model::Model& model_;
-  std::vector<int64_t> position_;  // by leaf, in the model's constrained values
-};
-
 /// Standard deviation below which, relative to its mean, a normal statistic has lost digits.
 constexpr double kLostDigits = 1e4;
+
+/// Up to here k-hat says that q covers its mode well.
+constexpr double kGoodKhat = 0.5;
 
 /// Up to this dimension the ladder has its turn too where coordinate ascent does not do.
 constexpr Index kMaxLadderDim = 2000;
@@ -139,11 +40,10 @@ std::vector<double> better_shifts(const conjugate::Conjugate& m) {
   for (int32_t v = 0; v < m.network.num_variables(); ++v) {
     const auto* block = dynamic_cast<const conjugate::NormalBlock*>(&m.network.variable(v));
     if (block == nullptr) continue;
-    std::vector<double> means(block->leaves().size());
-    block->leaf_means(means);
     for (int64_t i = 0; i < block->size(); ++i) {
       const auto leaf = static_cast<size_t>(block->leaves()[static_cast<size_t>(i)]);
-      shifts[leaf] = means[static_cast<size_t>(i)];
+      shifts[leaf] =
+          block->shifts()[static_cast<size_t>(i)] + block->mean()[static_cast<size_t>(i)];
       const double sd = std::sqrt(block->covariance()[static_cast<size_t>(
           block->slot_of_pair(static_cast<int32_t>(i), static_cast<int32_t>(i)) - block->size())]);
       is_needed = is_needed || std::abs(block->mean()[static_cast<size_t>(i)]) > kLostDigits * sd;
@@ -151,6 +51,18 @@ std::vector<double> better_shifts(const conjugate::Conjugate& m) {
   }
   if (!is_needed) shifts.clear();
   return shifts;
+}
+
+/// With respect to the leaves.
+double density_at_leaves(const LogDensity& density, const ConjugateCoordinates& coordinates,
+                         std::span<const double> values) {
+  std::vector<double> point, log_jacobian(1), value(1);
+  if (!coordinates.to_coordinates(values, point)) return -std::numeric_limits<double>::infinity();
+  const LaneMatrix at{point.data(), coordinates.dim(), 1, 1};
+  std::vector<std::vector<double>> unused;
+  coordinates.to_leaves(at, unused, log_jacobian);
+  density.evaluate(at, value, {nullptr, 0, 0, 0});
+  return value[0] - log_jacobian[0];
 }
 
 }  // namespace
@@ -174,7 +86,9 @@ std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
   for (const conjugate::Leaf& leaf : fit->model->statements.leaves)
     has_modes = has_modes || leaf.kind == conjugate::Leaf::Kind::kInteger;
   for (const char c : fit->model->statements.in_product) has_modes = has_modes || c != 0;
-  fit->restarts = conjugate_options.restarts > 0 ? conjugate_options.restarts : has_modes ? 4 : 1;
+  const int64_t restarts = conjugate_options.restarts > 0 ? conjugate_options.restarts
+                           : has_modes                    ? 4
+                                                          : 1;
   conjugate::AscentOptions ascent;
   ascent.threads = options.threads;
   ascent.minibatch = conjugate_options.minibatch;
@@ -182,14 +96,17 @@ std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
   if (ascent.minibatch > 0) ascent.max_sweeps = 10;
   start = Clock::now();
   conjugate::Network& network = fit->model->network;
+  // Half of the budget is for the draws by which q is judged.
+  const auto is_late = [&] { return seconds_since(start) > options.budget_seconds / 2; };
   const auto run = [&](uint64_t seed) {
     ascent.seed = seed;
+    ascent.max_seconds = options.budget_seconds / 2 - seconds_since(start);
     numeric::RandomStream random(seed, 0x63617669);
     network.start(random);
     return network.ascend(ascent, context);
   };
-  uint64_t best_seed = options.seed;
-  for (int64_t k = 0; k < fit->restarts; ++k) {
+  uint64_t best_seed = options.seed, last_seed = options.seed;
+  for (int64_t k = 0; k < restarts; ++k) {
     const uint64_t seed = options.seed + static_cast<uint64_t>(k) * 0x10001;
     const conjugate::AscentResult r = run(seed);
     if (r.improper >= 0) {
@@ -199,17 +116,16 @@ std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
                                      network.variable(r.improper).name())});
       return nullptr;
     }
+    if (k > 0 && !r.converged && is_late()) break;  // cut off: says nothing
     if (fit->bounds.empty() || r.elbo > *std::max_element(fit->bounds.begin(), fit->bounds.end())) {
       best_seed = seed;
       fit->ascent = r;
     }
     fit->bounds.push_back(r.elbo);
-    if (context.cancelled() || seconds_since(start) > options.budget_seconds / 2) break;
+    last_seed = seed;
+    if (context.cancelled() || is_late()) break;
   }
-  fit->restarts = static_cast<int64_t>(fit->bounds.size());
-  if (best_seed != options.seed + static_cast<uint64_t>(fit->restarts - 1) * 0x10001 &&
-      !context.cancelled())
-    fit->ascent = run(best_seed);
+  if (best_seed != last_seed && !context.cancelled()) fit->ascent = run(best_seed);
   if (const std::vector<double> shifts = better_shifts(*fit->model); !shifts.empty()) {
     // The same once more, expanded about where the posterior is.
     compile_options.shifts = shifts;
@@ -234,21 +150,35 @@ std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
   return fit;
 }
 
-infer::FamilyPtr conjugate_family(std::shared_ptr<const ConjugateFit> fit,
-                                  const model::Model& model) {
-  return std::make_shared<ConjugateFamily>(std::move(fit), model);
-}
-
-infer::FitResult judge_conjugate(const std::shared_ptr<ConjugateFit>& fit,
-                                 const model::Model& model, const infer::FitOptions& options,
-                                 const Context& context) {
+infer::FitResult judge_conjugate(const ConjugateFit& fit, const LogDensity& density,
+                                 const std::shared_ptr<const ConjugateCoordinates>& coordinates,
+                                 const infer::FitOptions& options, const Context& context,
+                                 ConjugateNotes& notes) {
   infer::GivenFit given;
-  given.q = conjugate_family(fit, model);
-  given.converged = fit->ascent.converged;
-  given.cancelled = fit->ascent.cancelled;
-  given.stages.push_back({"conjugate factors", 0, fit->compile_seconds});
-  given.stages.push_back({"coordinate ascent", 0, fit->ascent_seconds, fit->ascent.elbo});
-  return infer::fit_given(model, given, options, context);
+  given.q = std::make_shared<ConjugateFamily>(coordinates);
+  given.converged = fit.ascent.converged;
+  given.cancelled = fit.ascent.cancelled;
+  given.stages.push_back({"conjugate factors", 0, fit.compile_seconds});
+  given.stages.push_back({"coordinate ascent", 0, fit.ascent_seconds, fit.ascent.elbo});
+  const auto start = Clock::now();
+  const conjugate::Conjugate& m = *fit.model;
+  conjugate::LeafDensity at_leaves = [&](std::span<const double> values) {
+    return m.network.log_density(values);
+  };
+  if (!m.network.has_density()) {
+    at_leaves = [&](std::span<const double> values) {
+      return density_at_leaves(density, *coordinates, values);
+    };
+  }
+  conjugate::Symmetries found = conjugate::find_symmetries(m, at_leaves, options.seed);
+  for (const conjugate::Symmetry& s : found.equal) {
+    given.symmetries.push_back(conjugate::describe(s));
+    given.log_equal_modes += s.log_modes;
+  }
+  given.image_modes = std::move(found.rivals);
+  notes.symmetries = std::move(found.equal);
+  given.stages.push_back({"symmetries", 0, seconds_since(start)});
+  return infer::fit_given(density, given, options, context);
 }
 
 std::vector<std::string> conjugate_remarks(const ConjugateFit& fit) {
@@ -284,10 +214,6 @@ std::vector<std::string> conjugate_remarks(const ConjugateFit& fit) {
       remarks.push_back(
           fmt::format("States of `{}` that hardly any row is in: {}.", plate.name, unused));
     }
-    remarks.push_back(
-        fmt::format("Labels of `{}` are those of one mode: wherever the priors treat the {} states "
-                    "alike, each of their orders is as likely.",
-                    plate.name, plate.states));
   }
   return remarks;
 }
@@ -320,21 +246,32 @@ bool may_be_conjugate(const infer::FitOptions& options) {
           !options.start);
 }
 
-infer::FitResult fit_or_judge(const LogDensity& density, const model::Model* model,
-                              const std::shared_ptr<ConjugateFit>& conjugate,
+infer::FitResult fit_or_judge(const LogDensity& density, const ConjugateFit* conjugate,
+                              const std::shared_ptr<const ConjugateCoordinates>& coordinates,
                               const infer::FitOptions& options, const Context& context,
                               ConjugateNotes& notes) {
-  if (!conjugate || model == nullptr) return infer::fit(density, options, context);
-  infer::FitResult result = judge_conjugate(conjugate, *model, options, context);
-  const bool is_settled = options.method == infer::Method::kCavi ||
+  if (conjugate == nullptr) return infer::fit(density, options, context);
+  infer::FitResult result =
+      judge_conjugate(*conjugate, density, coordinates, options, context, notes);
+  // Where q covers one of equal modes well, the ladder would find no more than that.
+  const bool covers_its_mode = result.verdict.is_of_one_mode && result.khat <= kGoodKhat &&
+                               result.verdict.grade == diagnose::Grade::kUsable;
+  const bool is_settled = options.method == infer::Method::kCavi || covers_its_mode ||
                           result.verdict.grade == diagnose::Grade::kGood || context.cancelled() ||
-                          model->dim() > kMaxLadderDim;
+                          density.dim() > kMaxLadderDim;
   if (!is_settled) {
     infer::FitResult other = infer::fit(density, options, context);
     const auto rank = [](const infer::FitResult& r) {
       return std::pair(static_cast<int>(r.verdict.grade), std::isnan(r.khat) ? 1e9 : r.khat);
     };
     if (rank(other) < rank(result)) {
+      // The ladder knows of no symmetry; whether its draws are of all modes it cannot tell.
+      for (const conjugate::Symmetry& s : notes.symmetries) {
+        other.verdict.grade = std::max(other.verdict.grade, diagnose::Grade::kUsable);
+        other.verdict.reasons.push_back(fmt::format(
+            "The {} are arbitrary; the draws may be of one of the equal modes.", describe(s)));
+      }
+      notes = {};
       notes.remarks.push_back(
           fmt::format("Coordinate ascent was tried first; its k-hat is {:.2f}.", result.khat));
       return other;

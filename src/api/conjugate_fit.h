@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "api/conjugate_coordinates.h"
 #include "conjugate/compile.h"
+#include "conjugate/symmetry.h"
 #include "infer/fit.h"
 #include "model/model.h"
 #include "source/diagnostic.h"
@@ -23,7 +25,6 @@ struct ConjugateOptions {
 struct ConjugateFit {
   std::shared_ptr<conjugate::Conjugate> model;
   conjugate::AscentResult ascent;
-  int64_t restarts = 1;
   double compile_seconds = 0, ascent_seconds = 0;
   std::vector<double> bounds;  // of each start, best first
 };
@@ -37,29 +38,27 @@ std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
                                             std::vector<conjugate::Misfit>& misfits,
                                             source::DiagnosticSink& sink, const Context& context);
 
-/// q over the unconstrained coordinates of `model`, which outlives it.
-infer::FamilyPtr conjugate_family(std::shared_ptr<const ConjugateFit> fit,
-                                  const model::Model& model);
-
-/// Draws, k-hat, verdict; the record's distributions.
-infer::FitResult judge_conjugate(const std::shared_ptr<ConjugateFit>& fit,
-                                 const model::Model& model, const infer::FitOptions& options,
-                                 const Context& context);
-
-/// What the user should know: augmentations, unused components, restarts that disagree, label
-/// switching.
-std::vector<std::string> conjugate_remarks(const ConjugateFit& fit);
-
-/// The distributions of q by name, at most `limit` of them.
-std::vector<conjugate::NamedDistribution> conjugate_distributions(const ConjugateFit& fit,
-                                                                  size_t limit);
-
 /// What coordinate ascent leaves in the record.
 struct ConjugateNotes {
   bool is_kept = false;  // the result is q of coordinate ascent
   std::vector<std::string> remarks;
   std::vector<conjugate::NamedDistribution> distributions;
+  std::vector<conjugate::Symmetry> symmetries;  // of the posterior, of whose modes q is one
 };
+
+/// Draws, k-hat, symmetries, verdict. `density`: of the model where that has one, or that of the
+/// network (ConjugateDensity); `coordinates` are those of the model.
+infer::FitResult judge_conjugate(const ConjugateFit& fit, const LogDensity& density,
+                                 const std::shared_ptr<const ConjugateCoordinates>& coordinates,
+                                 const infer::FitOptions& options, const Context& context,
+                                 ConjugateNotes& notes);
+
+/// What the user should know: augmentations, unused components, restarts that disagree.
+std::vector<std::string> conjugate_remarks(const ConjugateFit& fit);
+
+/// The distributions of q by name, at most `limit` of them.
+std::vector<conjugate::NamedDistribution> conjugate_distributions(const ConjugateFit& fit,
+                                                                  size_t limit);
 
 /// Whether the options leave the choice to coordinate ascent: its own method, or the automatic one
 /// without a family, start or points.
@@ -68,8 +67,8 @@ bool may_be_conjugate(const infer::FitOptions& options);
 /// infer::fit, or, where the program is conjugate, coordinate ascent and its verdict; under the
 /// automatic method the ladder gets its turn where that verdict is not good, and the better result
 /// is kept.
-infer::FitResult fit_or_judge(const LogDensity& density, const model::Model* model,
-                              const std::shared_ptr<ConjugateFit>& conjugate,
+infer::FitResult fit_or_judge(const LogDensity& density, const ConjugateFit* conjugate,
+                              const std::shared_ptr<const ConjugateCoordinates>& coordinates,
                               const infer::FitOptions& options, const Context& context,
                               ConjugateNotes& notes);
 

@@ -89,7 +89,8 @@ TEST(ConjugateFit, BoundAgreesWithMonteCarlo) {
               "v": [[0.1, 1.2], [-0.4, 0.3], [1.0, 2.0]]})");
   const auto fit = b.ascend();
   ASSERT_TRUE(fit) << (b.misfits.empty() ? "" : b.misfits[0].message);
-  const infer::FamilyPtr q = conjugate_family(fit, *b.model);
+  const auto coordinates = std::make_shared<ConjugateCoordinates>(fit->model, *b.model);
+  const auto q = std::make_shared<ConjugateFamily>(coordinates);
   constexpr Index kDraws = 4000;
   std::vector<double> points(static_cast<size_t>(b.model->dim() * kDraws)), log_q(kDraws),
       again(kDraws), log_p(kDraws);
@@ -98,8 +99,12 @@ TEST(ConjugateFit, BoundAgreesWithMonteCarlo) {
   const LaneMatrix at{points.data(), b.model->dim(), kDraws, kDraws};
   q->log_q(at, again);
   b.model->evaluate(at, log_p, {nullptr, 0, 0, 0});
+  // The network's own density is the model's.
+  std::vector<double> own(kDraws);
+  ConjugateDensity(coordinates).evaluate(at, own, {nullptr, 0, 0, 0});
   double mean = 0, square = 0;
   for (size_t i = 0; i < kDraws; ++i) {
+    ASSERT_NEAR(own[i], log_p[i], 1e-8 * (1 + std::abs(log_p[i])));
     ASSERT_NEAR(log_q[i], again[i], 1e-7 * (1 + std::abs(log_q[i])));
     const double r = log_p[i] - log_q[i];
     mean += r / kDraws;
@@ -164,6 +169,138 @@ TEST(ConjugateFit, SameBitsWhateverTheThreads) {
   b.options.threads = 2;
   const Outcome two = b.fit();
   EXPECT_EQ(one.result.draws, two.result.draws);
+}
+
+/// Names of the rows that are of one of several equal modes.
+std::vector<std::string> of_one_mode(const Outcome& o) {
+  std::vector<std::string> names;
+  for (const draws::ParameterSummary& p : o.record.parameters) {
+    if (p.is_of_one_mode) names.push_back(p.name);
+  }
+  return names;
+}
+
+const char* const kTwoGroups = R"({"N": 12, "y": [-3.1, -2.8, -3.3, -2.6, -3.0, -2.9,
+    3.2, 2.7, 3.1, 2.9, 3.4, 2.5]})";
+
+std::string mixture(const char* prior) {
+  return std::string(R"(data { int N; vector[N] y; }
+    parameters { vector[2] mu; real<lower=0> tau; array[N] int<lower=1, upper=2> z; }
+    transformed parameters { real middle = mean(mu); real first = mu[1]; }
+    model { tau ~ gamma(2, 1); z ~ categorical([0.5, 0.5]'); )") +
+         prior + R"(
+      for (n in 1:N) y[n] ~ normal(mu[z[n]], inv_sqrt(tau)); }
+    generated quantities { real apart = abs(mu[2] - mu[1]); real y_new = normal_rng(mu[categorical_rng([0.5, 0.5]')], 1); })";
+}
+
+// Equal priors: labels are arbitrary. What depends on them is marked, and the verdict is not good;
+// priors that tell the components apart leave nothing to mark.
+TEST(ConjugateFit, ExchangeableLabelsAreNotGood) {
+  for (const auto method : {infer::Method::kCavi, infer::Method::kAuto}) {
+    Built b(mixture("mu ~ normal(0, 10);"), kTwoGroups, method);
+    const Outcome o = b.fit();
+    EXPECT_EQ(o.record.method, "cavi");
+    EXPECT_EQ(o.result.verdict.grade, diagnose::Grade::kUsable);
+    EXPECT_NE(o.record.verdict_sentence.find("rows marked `mode`"), std::string::npos);
+    EXPECT_NE(o.record.reasons[1].find("labels of states 1, 2 of `z` are arbitrary"),
+              std::string::npos)
+        << o.record.reasons[1];
+    std::vector<std::string> names{"mu[1]", "mu[2]"};
+    for (int n = 1; n <= 12; ++n) names.push_back("z[" + std::to_string(n) + "]");
+    names.push_back("first");
+    EXPECT_EQ(of_one_mode(o), names);
+    Built told(mixture("mu[1] ~ normal(-3, 1); mu[2] ~ normal(3, 1);"), kTwoGroups, method);
+    const Outcome good = told.fit();
+    EXPECT_EQ(good.result.verdict.grade, diagnose::Grade::kGood) << good.record.reasons[0];
+    EXPECT_TRUE(of_one_mode(good).empty());
+  }
+}
+
+// Hardly different priors leave a rival mode of known mass: that is worse than arbitrary labels.
+TEST(ConjugateFit, NearlyEqualPriorsLeaveARival) {
+  Built b(mixture("mu[1] ~ normal(-0.1, 5); mu[2] ~ normal(0.1, 5);"), kTwoGroups);
+  EXPECT_EQ(b.fit().result.verdict.grade, diagnose::Grade::kBad);
+}
+
+TEST(ConjugateFit, SignsOfFactorsAreNotGood) {
+  Built b(R"(parameters { real a; real c; } model { a ~ normal(0, 1); c ~ normal(0, 1);
+    3 ~ normal(a * c, 0.5); })",
+          "{}");
+  const Outcome o = b.fit();
+  EXPECT_NE(o.result.verdict.grade, diagnose::Grade::kGood);
+  EXPECT_EQ(of_one_mode(o), (std::vector<std::string>{"a", "c"}));
+}
+
+// Without an elimination the network sums the states out: the same density, the same posterior of
+// the states, as those of the eliminated model; plates, chains, documents and augmented outcomes.
+TEST(ConjugateFit, NetworkSumsStatesOutAsEliminationDoes) {
+  const std::pair<const char*, const char*> programs[] = {
+      {R"(data { int N; vector[N] y; }
+    parameters { vector[2] mu; simplex[2] theta; real<lower=0> tau; array[N] int<lower=1, upper=2> z; }
+    model { tau ~ gamma(2, 1); z ~ categorical(theta); mu ~ normal(0, 5); theta ~ dirichlet([1, 2]');
+      for (n in 1:N) y[n] ~ normal(mu[z[n]], inv_sqrt(tau)); })",
+       R"({"N": 5, "y": [-1.1, 0.8, 2.3, 0.4, 2]})"},
+      {R"(data { int N; vector[N] y; }
+    parameters { array[2] simplex[2] A; vector[2] mu; array[N] int<lower=1, upper=2> z; }
+    model { mu ~ normal(0, 5); z[1] ~ categorical([0.5, 0.5]'); A[1] ~ dirichlet([2, 1]');
+      A[2] ~ dirichlet([1, 1]'); for (n in 2:N) z[n] ~ categorical(A[z[n - 1]]);
+      for (n in 1:N) y[n] ~ normal(mu[z[n]], 0.5); })",
+       R"({"N": 5, "y": [-1.1, 0.8, 2.3, 0.4, 2]})"},
+      {R"(data { int N; array[N] int doc; array[N] int w; }
+    parameters { array[2] simplex[2] theta; array[2] simplex[3] phi; array[N] int<lower=1, upper=2> z; }
+    model { for (d in 1:2) theta[d] ~ dirichlet([0.5, 0.9]'); for (k in 1:2) phi[k] ~ dirichlet([1, 2, 1]');
+      for (n in 1:N) { z[n] ~ categorical(theta[doc[n]]); w[n] ~ categorical(phi[z[n]]); } })",
+       R"({"N": 8, "doc": [1, 1, 1, 1, 2, 2, 2, 2], "w": [1, 1, 2, 3, 3, 2, 3, 3]})"},
+      {R"(data { int N; vector[N] x; array[N] int o; }
+    parameters { real b; real<lower=0> s; int<lower=1, upper=3> k; vector<lower=0>[3] r; }
+    model { s ~ cauchy(0, 1); b ~ normal(0, s); o ~ bernoulli_logit(b * x); r ~ gamma(2, 1);
+      k ~ categorical([0.2, 0.3, 0.5]'); 4 ~ poisson(r[k]); })",
+       R"({"N": 4, "x": [1, -1, 0.5, 2], "o": [1, 0, 1, 0]})"}};
+  for (const auto& [text, json] : programs) {
+    Built b(text, json);
+    const auto fit = b.ascend();
+    ASSERT_TRUE(fit) << (b.misfits.empty() ? "" : b.misfits[0].message);
+    ASSERT_TRUE(fit->model->network.has_density());
+    const auto coordinates = std::make_shared<ConjugateCoordinates>(fit->model, *b.model);
+    constexpr Index kLanes = 20;
+    std::vector<double> points(static_cast<size_t>(b.model->dim() * kLanes)), unused(kLanes),
+        own(kLanes), log_p(kLanes);
+    ConjugateFamily(coordinates)
+        .draw({7, 1}, 0, 0, {points.data(), b.model->dim(), kLanes, kLanes}, unused);
+    const LaneMatrix at{points.data(), b.model->dim(), kLanes, kLanes};
+    ConjugateDensity(coordinates).evaluate(at, own, {nullptr, 0, 0, 0});
+    b.model->evaluate(at, log_p, {nullptr, 0, 0, 0});
+    for (size_t l = 0; l < kLanes; ++l)
+      EXPECT_NEAR(own[l], log_p[l], 1e-9 * (1 + std::abs(log_p[l]))) << text;
+    const auto num_states = static_cast<size_t>(b.model->state_posterior().num_states());
+    std::vector<double> network(num_states, 0.0), model(num_states, 0.0), drawn(num_states, 0.0);
+    const std::vector<double> weights(kLanes, 1.0 / kLanes);
+    add_state_probabilities(*coordinates, at, weights, network);
+    b.model->state_posterior().add_marginals(at, weights, model);
+    // Draws have these probabilities, within five deviations of 20 x 200 of them.
+    const auto& variables = b.model->discrete_variables();
+    const auto rows = std::ssize(variables);
+    std::vector<double> states(static_cast<size_t>(rows * kLanes));
+    constexpr int kRepeats = 200;
+    for (int r = 0; r < kRepeats; ++r) {
+      draw_states(*coordinates, at, 3, static_cast<uint64_t>(r) * kLanes,
+                  {states.data(), rows, kLanes, kLanes});
+      size_t first = 0;
+      for (Index m = 0; m < rows; ++m) {
+        const graph::DiscreteVariable& v = variables[static_cast<size_t>(m)];
+        for (Index l = 0; l < kLanes; ++l) {
+          const auto k = static_cast<size_t>(states[static_cast<size_t>(m * kLanes + l)]) -
+                         static_cast<size_t>(v.low);
+          drawn[first + k] += 1.0 / (kLanes * kRepeats);
+        }
+        first += static_cast<size_t>(v.num_states());
+      }
+    }
+    for (size_t k = 0; k < num_states; ++k) {
+      EXPECT_NEAR(network[k], model[k], 1e-10) << text;
+      EXPECT_NEAR(drawn[k], model[k], 5 * 0.5 / std::sqrt(kLanes * kRepeats)) << text;
+    }
+  }
 }
 
 }  // namespace

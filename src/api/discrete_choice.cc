@@ -72,6 +72,12 @@ std::optional<infer::DiscreteMethod> sampling_of(const std::string& choices) {
   return found;
 }
 
+bool is_by_ascent(const std::string& choices) {
+  const std::vector<std::string> all = split_names(choices);
+  return std::any_of(all.begin(), all.end(),
+                     [](const std::string& choice) { return way_of(choice) == "cavi"; });
+}
+
 infer::DiscreteOptions discrete_options(const model::Model& model, infer::DiscreteMethod method,
                                         std::string& reason) {
   infer::DiscreteOptions options = options_of(model, method);
@@ -112,7 +118,7 @@ bool choose_discrete(const std::string& choices, const model::Model& model,
     by_ascent = by_ascent || way == "cavi";
     if (first_way.empty()) first_way = way;
   }
-  if (model.is_marginal() || sink.num_errors() > errors) return by_ascent;
+  if (model.is_marginal() || by_ascent || sink.num_errors() > errors) return by_ascent;
   std::string reason;
   options.discrete =
       discrete_options(model, sampling_of(choices).value_or(infer::DiscreteMethod::kAuto), reason);

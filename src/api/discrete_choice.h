@@ -14,6 +14,9 @@ namespace vinci::api {
 /// all ways are `enumerate` or unknown, or where they differ.
 std::optional<infer::DiscreteMethod> sampling_of(const std::string& choices);
 
+/// Whether one of the ways is cavi.
+bool is_by_ascent(const std::string& choices);
+
 /// What a fit of the model's joint density needs; `reason`: why `concrete` has no density at soft
 /// states, else empty.
 infer::DiscreteOptions discrete_options(const model::Model& model, infer::DiscreteMethod method,
@@ -23,7 +26,8 @@ infer::DiscreteOptions discrete_options(const model::Model& model, infer::Discre
 /// available, or of several kinds. Ways: enumerate, exact elimination, which is what a model does
 /// that is_marginal(); cavi, coordinate ascent, of the whole program; local, score, disarm, relax
 /// and concrete, all discrete parameters together, for one that is not: then sets
-/// `options.discrete`. Without choices the method is chosen. Returns whether some choice is cavi.
+/// `options.discrete` (unless some choice is cavi). Without choices the method is chosen. Returns
+/// whether some choice is cavi.
 bool choose_discrete(const std::string& choices, const model::Model& model,
                      infer::FitOptions& options, source::DiagnosticSink& sink);
 

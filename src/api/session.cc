@@ -31,6 +31,7 @@ namespace {
 constexpr Index kMinQuantityDraws = 2048;
 constexpr Index kMaxQuantityDraws = 9984;
 constexpr Index kQuantityNumbers = 640'000;
+constexpr Index kMostQuantityNumbers = 128'000'000;  // a gigabyte
 constexpr uint32_t kQuantityStream = 0x6b686174;
 
 constexpr Index kSummaryDraws = 4000;
@@ -60,35 +61,42 @@ std::string utc_now() {
 }
 
 /// Constrained values of draws [count][D] as rows [count][num_constrained]. Discrete parameters are
-/// drawn by `seed`; those that were not summed out are the last rows of the draws.
-std::vector<double> constrain_draws(const model::Model& model, std::span<const double> draws,
-                                    Index count, uint64_t seed) {
+/// drawn by `seed`; those that were not summed out are the last rows of the draws, and where
+/// coordinate ascent summed them out, `ascent` draws them.
+std::vector<double> constrain_draws(const model::Model& model, const ConjugateCoordinates* ascent,
+                                    std::span<const double> draws, Index count, uint64_t seed) {
   const bool is_marginal = model.is_marginal();
-  const Index dim = is_marginal ? model.dim() : model.joint().dim();
+  const auto num_states = is_marginal ? 0 : std::ssize(model.discrete_variables());
+  const Index all = model.dim() + num_states, given = ascent != nullptr ? model.dim() : all;
   const auto outputs = static_cast<Index>(model.num_constrained());
   std::vector<double> result(static_cast<size_t>(count * outputs));
-  constexpr Index kBlock = 64;
-  std::vector<double> points(static_cast<size_t>(dim * kBlock));
-  std::vector<double> values(static_cast<size_t>(outputs * kBlock));
-  for (Index first = 0; first < count; first += kBlock) {
-    const Index used = std::min(kBlock, count - first);
+  const Index block = std::clamp<Index>(count, 1, 64);
+  std::vector<double> points(static_cast<size_t>(all * block));
+  std::vector<double> values(static_cast<size_t>(outputs * block));
+  for (Index first = 0; first < count; first += block) {
+    const Index used = std::min(block, count - first);
     for (Index l = 0; l < used; ++l) {
-      for (Index d = 0; d < dim; ++d) {
-        points[static_cast<size_t>(d * kBlock + l)] =
-            draws[static_cast<size_t>((first + l) * dim + d)];
+      for (Index d = 0; d < given; ++d) {
+        points[static_cast<size_t>(d * block + l)] =
+            draws[static_cast<size_t>((first + l) * given + d)];
       }
     }
-    const LaneMatrix at{points.data(), dim, used, kBlock};
-    const MutableLaneMatrix out{values.data(), outputs, used, kBlock};
+    const LaneMatrix at{points.data(), all, used, block};
+    const MutableLaneMatrix out{values.data(), outputs, used, block};
     if (is_marginal) {
       model.constrain(at, out, seed, static_cast<uint64_t>(first));
     } else {
+      if (ascent != nullptr) {
+        draw_states(*ascent, {points.data(), given, used, block}, seed,
+                    static_cast<uint64_t>(first),
+                    {points.data() + given * block, num_states, used, block});
+      }
       model.joint().constrain(at, out);
     }
     for (Index l = 0; l < used; ++l) {
       for (Index k = 0; k < outputs; ++k) {
         result[static_cast<size_t>((first + l) * outputs + k)] =
-            values[static_cast<size_t>(k * kBlock + l)];
+            values[static_cast<size_t>(k * block + l)];
       }
     }
   }
@@ -109,20 +117,25 @@ std::string_view to_string(diagnose::BoundUse use) {
   return "not-computed";
 }
 
+/// 0: too many quantities to judge them one by one.
 Index num_quantity_draws(Index num_quantities) {
-  return std::clamp(kQuantityNumbers / num_quantities, kMinQuantityDraws, kMaxQuantityDraws);
+  const Index count =
+      std::clamp(kQuantityNumbers / num_quantities, kMinQuantityDraws, kMaxQuantityDraws);
+  return count * num_quantities <= kMostQuantityNumbers ? count : 0;
 }
 
 /// Judges each constrained quantity by fresh draws of q: its k-hat (the worst tail of the weights
 /// and of the quantity under them), how well its mean is known, and how far q's own mean and sd may
 /// be off; and q as a whole.
 void judge_quantities(const LogDensity& density, const model::Model* model,
-                      const infer::FitResult& result, uint64_t seed, draws::RunRecord& record) {
+                      const ConjugateCoordinates* ascent, const infer::FitResult& result,
+                      uint64_t seed, draws::RunRecord& record) {
   if (!result.approximation || result.dim == 0) return;
   const Index dim = result.dim;
   constexpr Index kBlock = 64;
   const Index num_draws =
       num_quantity_draws(std::max<Index>(dim, std::ssize(record.parameters))) / kBlock * kBlock;
+  if (num_draws == 0) return;
   std::vector<double> draws(static_cast<size_t>(num_draws * dim));
   std::vector<double> log_ratio;
   std::vector<double> points(static_cast<size_t>(dim * kBlock));
@@ -158,7 +171,7 @@ void judge_quantities(const LogDensity& density, const model::Model* model,
     bounds.sd_error = 0;
   }
   const std::vector<double> values =
-      model != nullptr ? constrain_draws(*model, draws, num_draws, seed) : draws;
+      model != nullptr ? constrain_draws(*model, ascent, draws, num_draws, seed) : draws;
   const auto columns = values.size() / static_cast<size_t>(num_draws);
   std::vector<double> column(static_cast<size_t>(num_draws));
   const std::vector<int64_t> states =
@@ -198,6 +211,7 @@ Index num_summary_draws(const LogDensity& density, const model::Model* model, In
 
 /// Summary of parameters and transformed parameters from all draws of the result.
 std::vector<draws::ParameterSummary> summarise_parameters(const model::Model* model,
+                                                          const ConjugateCoordinates* ascent,
                                                           const infer::FitResult& result,
                                                           uint64_t seed) {
   if (result.num_draws == 0) return {};
@@ -213,7 +227,7 @@ std::vector<draws::ParameterSummary> summarise_parameters(const model::Model* mo
   const auto count = static_cast<size_t>(result.num_draws);
   all.resize(count);
   const std::vector<double> values =
-      model != nullptr ? constrain_draws(*model, result.draws, result.num_draws, seed)
+      model != nullptr ? constrain_draws(*model, ascent, result.draws, result.num_draws, seed)
                        : result.draws;
   const size_t width = all.num_columns();
   for (size_t i = 0; i < count; ++i) {
@@ -295,8 +309,8 @@ void thin_draws(infer::FitResult& result, Index count) {
   result.log_q.resize(kept);
 }
 
-void fill_draws(const model::Model* model, const infer::FitOptions& options, const Context& context,
-                Outcome& outcome) {
+void fill_draws(const model::Model* model, const ConjugateCoordinates* ascent,
+                const infer::FitOptions& options, const Context& context, Outcome& outcome) {
   const infer::FitResult& result = outcome.result;
   draws::Draws& out = outcome.draws;
   const auto count = static_cast<size_t>(result.num_draws);
@@ -312,7 +326,7 @@ void fill_draws(const model::Model* model, const infer::FitOptions& options, con
       out.add_variable(v.name, v.dims, v.columns);
     out.resize(count);
     const std::vector<double> constrained =
-        constrain_draws(*model, result.draws, result.num_draws, options.seed);
+        constrain_draws(*model, ascent, result.draws, result.num_draws, options.seed);
     const auto width = static_cast<size_t>(model->num_constrained());
     const auto extra = static_cast<size_t>(model->num_generated());
     std::vector<double> generated(count * extra);
@@ -342,6 +356,76 @@ void fill_draws(const model::Model* model, const infer::FitOptions& options, con
   }
   out.log_density = result.log_density;
   out.log_approximation = result.log_q;
+}
+
+/// Marks the rows that are other in other modes of equal mass: parameters that a symmetry moves;
+/// transformed parameters and generated quantities whose mean or sd differs between draws and their
+/// images.
+void mark_modes(const model::Model& model, const ConjugateCoordinates& coordinates,
+                const ConjugateCoordinates* ascent, const ConjugateNotes& notes,
+                const infer::FitOptions& options, const Outcome& outcome,
+                draws::RunRecord& record) {
+  if (notes.symmetries.empty()) return;
+  size_t num_parameters = 0;
+  for (const model::VariableInfo& v : model.variables()) {
+    if (v.block == model::VariableInfo::Block::kParameters) num_parameters += v.columns.size();
+  }
+  for (const conjugate::Symmetry& s : notes.symmetries) {
+    for (size_t leaf = 0; leaf < s.moves.size(); ++leaf) {
+      const int64_t row = coordinates.positions()[leaf];
+      if (s.moves[leaf] && row >= 0 && row < std::ssize(record.parameters))
+        record.parameters[static_cast<size_t>(row)].is_of_one_mode = true;
+    }
+  }
+  const auto width = static_cast<size_t>(model.num_constrained());
+  const size_t columns = record.parameters.size();
+  const infer::FitResult& result = outcome.result;
+  const Index count = std::min<Index>(result.num_draws, 256), dim = result.dim;
+  if (columns <= num_parameters || count < 2) return;
+  const auto moments = [&](std::span<const double> rows, size_t stride, size_t k, double& mean,
+                           double& sd) {
+    double sum = 0, square = 0;
+    for (Index i = 0; i < count; ++i) sum += rows[static_cast<size_t>(i) * stride + k];
+    mean = sum / static_cast<double>(count);
+    for (Index i = 0; i < count; ++i) {
+      const double d = rows[static_cast<size_t>(i) * stride + k] - mean;
+      square += d * d;
+    }
+    sd = std::sqrt(square / static_cast<double>(count - 1));
+  };
+  std::vector<double> points(static_cast<size_t>(dim)), image, jacobian(1), images;
+  std::vector<std::vector<double>> leaves;
+  for (const conjugate::Symmetry& s : notes.symmetries) {
+    for (const conjugate::LeafMap& map : s.maps) {
+      images.clear();
+      for (Index i = 0; i < count; ++i) {
+        std::copy_n(result.draws.begin() + i * dim, dim, points.begin());
+        coordinates.to_leaves({points.data(), dim, 1, 1}, leaves, jacobian);
+        std::vector<double> moved(leaves[0].size());
+        map.apply(leaves[0], moved);
+        coordinates.to_coordinates(moved, image);
+        images.insert(images.end(), image.begin(), image.end());
+      }
+      if (std::ssize(images) != count * dim) return;  // a draw on the boundary
+      std::vector<double> other = constrain_draws(model, ascent, images, count, options.seed);
+      const auto extra = static_cast<size_t>(model.num_generated());
+      std::vector<double> generated(static_cast<size_t>(count) * extra);
+      model.generate(other, generated, count, options.seed, options.threads);
+      for (size_t k = num_parameters; k < columns; ++k) {
+        double mean[2], sd[2];
+        const bool is_generated = k >= width;
+        moments(is_generated ? generated : other, is_generated ? extra : width,
+                is_generated ? k - width : k, mean[0], sd[0]);
+        moments({outcome.draws.row(0).data(), static_cast<size_t>(count) * columns}, columns, k,
+                mean[1], sd[1]);
+        // Errors of a mean and of a deviation of so many draws, at four deviations.
+        const double scale = std::max({sd[0], sd[1], 1e-12 * std::abs(mean[1])});
+        const double error = 4 * scale * std::sqrt(2.0 / static_cast<double>(count));
+        if (std::abs(mean[0] - mean[1]) > error || std::abs(sd[0] - sd[1]) > error)
+          record.parameters[k].is_of_one_mode = true;
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -397,11 +481,15 @@ bool read_data(const std::vector<std::string>& arguments, data::DataTable& table
   return sink.num_errors() == errors;
 }
 
-std::string verdict_sentence(diagnose::Grade grade) {
-  switch (grade) {
+std::string verdict_sentence(const diagnose::Verdict& verdict) {
+  switch (verdict.grade) {
     case diagnose::Grade::kGood:
       return "means, sds and tails can be used.";
     case diagnose::Grade::kUsable:
+      if (verdict.is_of_one_mode) {
+        return "means and sds can be used; those of rows marked `mode` hold in this one of several "
+               "equal modes only.";
+      }
       return "means and sds can be used; take tails with care.";
     case diagnose::Grade::kBad:
       return "do not use these draws as the posterior.";
@@ -413,9 +501,9 @@ int exit_status(const Outcome& outcome) {
   return outcome.result.verdict.grade == diagnose::Grade::kBad ? 3 : 0;
 }
 
-Outcome fit(const LogDensity& density, const model::Model* model, const infer::FitOptions& options,
-            const source::SourceMap* sources, const Context& context,
-            const std::shared_ptr<ConjugateFit>& conjugate) {
+Outcome fit(const LogDensity& given_density, const model::Model* model,
+            const infer::FitOptions& options, const source::SourceMap* sources,
+            const Context& context, const std::shared_ptr<ConjugateFit>& conjugate) {
   Outcome outcome;
   draws::RunRecord& record = outcome.record;
   record.started = utc_now();
@@ -424,13 +512,24 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   const std::vector<model::Rejection> before =
       model != nullptr ? model->rejections() : std::vector<model::Rejection>();
   infer::FitOptions inner = options;
+  // Where coordinate ascent summed the states out, the network has the density.
+  const std::shared_ptr<const ConjugateCoordinates> coordinates =
+      conjugate && model != nullptr
+          ? std::make_shared<ConjugateCoordinates>(conjugate->model, *model)
+          : nullptr;
+  std::unique_ptr<ConjugateDensity> network_density;
+  if (coordinates && !model->is_marginal())
+    network_density = std::make_unique<ConjugateDensity>(coordinates);
+  const ConjugateCoordinates* ascent = network_density ? coordinates.get() : nullptr;
+  const LogDensity& density = network_density ? *network_density : given_density;
   inner.draws = num_summary_draws(density, model, options.draws);
   inner.later_evaluations =
       num_quantity_draws(density.dim() + (model != nullptr ? model->num_constrained() : 0) + 1);
   ConjugateNotes notes;
-  outcome.result = fit_or_judge(density, model, conjugate, inner, context, notes);
+  outcome.result = fit_or_judge(density, coordinates ? conjugate.get() : nullptr, coordinates,
+                                inner, context, notes);
   const std::vector<draws::ParameterSummary> summary =
-      summarise_parameters(model, outcome.result, options.seed);
+      summarise_parameters(model, ascent, outcome.result, options.seed);
   thin_draws(outcome.result, options.draws);
   const infer::FitResult& result = outcome.result;
 
@@ -471,7 +570,7 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   record.minimal_draws = diagnose::minimal_sample_size(result.khat);
   record.convergence_rate = diagnose::convergence_rate(result.khat, result.num_judged);
   record.verdict = diagnose::to_string(result.verdict.grade);
-  record.verdict_sentence = verdict_sentence(result.verdict.grade);
+  record.verdict_sentence = verdict_sentence(result.verdict);
   record.reasons = result.verdict.reasons;
   record.advice = result.verdict.suggestions;
   record.reasons.insert(record.reasons.end(), notes.remarks.begin(), notes.remarks.end());
@@ -483,7 +582,7 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
   record.evaluations = result.evaluations;
   record.fit_seconds = result.seconds;
 
-  fill_draws(model, options, context, outcome);
+  fill_draws(model, ascent, options, context, outcome);
   if (model != nullptr) {
     for (model::Rejection& r : model->rejections()) {
       for (const model::Rejection& b : before) {
@@ -504,9 +603,10 @@ Outcome fit(const LogDensity& density, const model::Model* model, const infer::F
     record.parameters = draws::summarise(outcome.draws);
     std::copy(summary.begin(), summary.end(), record.parameters.begin());
     for (draws::ParameterSummary& row : record.parameters) row.mcse = row.sd / std::sqrt(row.ess);
-    judge_quantities(density, model, result, options.seed, record);
+    judge_quantities(density, model, ascent, result, options.seed, record);
   }
-  if (model != nullptr) note_states(*model, result, record);
+  if (model != nullptr) note_states(*model, ascent, result, record);
+  if (notes.is_kept) mark_modes(*model, *coordinates, ascent, notes, options, outcome, record);
   // Those with states are no start for another fit.
   if (result.approximation && options.discrete.states.empty()) {
     record.approximation = infer::to_json(*result.approximation, kMaxRecordedDim);

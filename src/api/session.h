@@ -40,13 +40,14 @@ struct Outcome {
 
 /// Fits, constrains the draws, runs generated quantities, summarises. `model` is null for densities
 /// that are no programs: their parameters are x.1, x.2, …. `conjugate`: the program fitted by
-/// coordinate ascent, where it can be (see api/conjugate_fit.h).
-Outcome fit(const LogDensity& density, const model::Model* model, const infer::FitOptions& options,
-            const source::SourceMap* sources, const Context& context,
-            const std::shared_ptr<ConjugateFit>& conjugate = nullptr);
+/// coordinate ascent, where it can be (see api/conjugate_fit.h); then `given_density` may be the
+/// joint one, of a model without elimination.
+Outcome fit(const LogDensity& given_density, const model::Model* model,
+            const infer::FitOptions& options, const source::SourceMap* sources,
+            const Context& context, const std::shared_ptr<ConjugateFit>& conjugate = nullptr);
 
 /// What a verdict allows, in a sentence.
-std::string verdict_sentence(diagnose::Grade grade);
+std::string verdict_sentence(const diagnose::Verdict& verdict);
 
 /// Exit status of a run: 0 good or usable, 3 bad.
 int exit_status(const Outcome& outcome);

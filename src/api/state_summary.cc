@@ -45,31 +45,38 @@ std::vector<double> shares(const std::vector<graph::DiscreteVariable>& variables
 }
 
 /// E[p(z = k | theta)] over the draws.
-std::vector<double> exact_marginals(const model::Model& model, const infer::FitResult& result) {
-  const model::StatePosterior& posterior = model.state_posterior();
-  std::vector<double> sum(static_cast<size_t>(posterior.num_states()), 0.0);
+std::vector<double> exact_marginals(const model::Model& model, const ConjugateCoordinates* ascent,
+                                    const infer::FitResult& result) {
+  int64_t num_states = 0;
+  for (const graph::DiscreteVariable& v : model.discrete_variables()) num_states += v.num_states();
+  std::vector<double> sum(static_cast<size_t>(num_states), 0.0);
   // Without continuous parameters all draws are the same point.
   const Index count = result.dim == 0 ? 1 : result.num_draws;
-  constexpr Index kBlock = 64;
-  std::vector<double> points(static_cast<size_t>(result.dim * kBlock));
-  const std::vector<double> weights(kBlock, 1.0 / static_cast<double>(count));
-  for (Index first = 0; first < count; first += kBlock) {
-    const Index used = std::min(kBlock, count - first);
+  const Index block = std::clamp<Index>(count, 1, 64);
+  std::vector<double> points(static_cast<size_t>(result.dim * block));
+  const std::vector<double> weights(static_cast<size_t>(block), 1.0 / static_cast<double>(count));
+  for (Index first = 0; first < count; first += block) {
+    const Index used = std::min(block, count - first);
     for (Index l = 0; l < used; ++l) {
       for (Index d = 0; d < result.dim; ++d) {
-        points[static_cast<size_t>(d * kBlock + l)] =
+        points[static_cast<size_t>(d * block + l)] =
             result.draws[static_cast<size_t>((first + l) * result.dim + d)];
       }
     }
-    posterior.add_marginals({points.data(), result.dim, used, kBlock}, weights, sum);
+    const LaneMatrix at{points.data(), result.dim, used, block};
+    if (model.is_marginal()) {
+      model.state_posterior().add_marginals(at, weights, sum);
+    } else {
+      add_state_probabilities(*ascent, at, weights, sum);
+    }
   }
   return sum;
 }
 
 }  // namespace
 
-void note_states(const model::Model& model, const infer::FitResult& result,
-                 draws::RunRecord& record) {
+void note_states(const model::Model& model, const ConjugateCoordinates* ascent,
+                 const infer::FitResult& result, draws::RunRecord& record) {
   const auto& variables = model.discrete_variables();
   if (variables.empty()) return;
   record.elimination = model.describe_elimination();
@@ -78,8 +85,9 @@ void note_states(const model::Model& model, const infer::FitResult& result,
         "All parameters are discrete and were summed out: probabilities and evidence are exact."};
   }
   if (result.num_draws == 0) return;
-  const std::vector<double> sum =
-      model.is_marginal() ? exact_marginals(model, result) : shares(variables, result);
+  const std::vector<double> sum = model.is_marginal() || ascent != nullptr
+                                      ? exact_marginals(model, ascent, result)
+                                      : shares(variables, result);
   std::vector<size_t> first_state;
   size_t num_states = 0;
   for (const graph::DiscreteVariable& v : variables) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "api/conjugate_coordinates.h"
 #include "draws/run_record.h"
 #include "infer/fit.h"
 #include "model/model.h"
@@ -17,8 +18,9 @@ std::vector<int64_t> state_of_column(const model::Model& model);
 
 /// Sets record.elimination, and in the rows of discrete parameters the probabilities: E[p(z = k |
 /// theta)] over the draws of the result, exact given each of them. `record.parameters` are the
-/// columns of the draws. Nothing where the model has no discrete parameters.
-void note_states(const model::Model& model, const infer::FitResult& result,
-                 draws::RunRecord& record);
+/// columns of the draws. `ascent`: null, or where the model has no density and coordinate ascent
+/// summed them out. Nothing where the model has no discrete parameters.
+void note_states(const model::Model& model, const ConjugateCoordinates* ascent,
+                 const infer::FitResult& result, draws::RunRecord& record);
 
 }  // namespace vinci::api

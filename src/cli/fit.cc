@@ -132,15 +132,17 @@ int FitCommand::run() {
   here.seed = fit.seed;
   here.method = method;
   here.family = family;
+  // Coordinate ascent has no need of a density in which discrete parameters are summed out.
+  const bool by_ascent = fit.method == infer::Method::kCavi || api::is_by_ascent(discrete);
   data::DataTable table;
   std::unique_ptr<model::Model> model;
+  model::BuildOptions build;
   if (typed && api::read_data(data.all(), table, run.sources, run.sink)) {
-    model::BuildOptions build;
     build.seed = fit.seed;
     build.context = &context;
     build.messages = &std::cerr;
     build.points = api::split_names(points);
-    build.marginalise = !api::sampling_of(discrete);
+    build.marginalise = !by_ascent && !api::sampling_of(discrete);
     build.joint_if_too_costly = discrete.empty();
     model = model::Model::build(typed, table, build, run.sink);
   }
@@ -161,7 +163,7 @@ int FitCommand::run() {
   }
   if (model && has_factors) api::choose_factors(family, *model, fit, run.sink);
   if (model && !points.empty()) api::choose_points(points, *model, fit, run.sink);
-  if (model && (!discrete.empty() || !model->is_marginal()) &&
+  if (model && (!discrete.empty() || (!model->is_marginal() && !by_ascent)) &&
       api::choose_discrete(discrete, *model, fit, run.sink)) {
     if (fit.method != infer::Method::kAuto && fit.method != infer::Method::kCavi) {
       run.sink.error(source::DiagnosticKind::kOption, {},
@@ -172,7 +174,8 @@ int FitCommand::run() {
     fit.method = infer::Method::kCavi;
   }
   std::shared_ptr<api::ConjugateFit> conjugate;
-  if (model && model->is_marginal() && !run.sink.has_errors() && api::may_be_conjugate(fit)) {
+  if (model && (model->is_marginal() || by_ascent) && !run.sink.has_errors() &&
+      api::may_be_conjugate(fit)) {
     source::DiagnosticSink own;  // what is wrong with program or data, the model has said
     std::vector<conjugate::Misfit> misfits;
     cavi.data_seed = fit.seed;
@@ -181,13 +184,18 @@ int FitCommand::run() {
       for (const source::Diagnostic& d : own.diagnostics()) run.sink.add(d);
       api::report_misfits(misfits, run.sink);
     }
+    if (conjugate && !model->is_marginal() && !conjugate->model->network.has_density()) {
+      // Variables that are summed out meet: the density has to come from an elimination.
+      build.marginalise = true;
+      model = model::Model::build(typed, table, build, run.sink);
+    }
   }
   const bool failed = !model || run.sink.has_errors();
   run.report(program);
   if (failed) return kExitInput;
   const LogDensity& density =
       model->is_marginal() ? static_cast<const LogDensity&>(*model) : model->joint();
-  fit.validate(density.dim());
+  fit.validate(conjugate ? model->dim() : density.dim());
   const std::string base = stem(program.program);
   if (checkpoint.empty()) checkpoint = resume.empty() ? base + ".checkpoint.json" : resume;
   const bool keeps = checkpoint_seconds > 0 && can_resume(fit.method) && model->is_marginal();

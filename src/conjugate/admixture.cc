@@ -29,6 +29,26 @@ void Admixture::set_batch(int64_t first, int64_t count, double scale) {
   batch_scale_ = scale;
 }
 
+std::vector<double> Admixture::word_table(std::span<const double> eta, int64_t stride,
+                                          std::vector<double>& top) const {
+  const int64_t topics = data_.topics, words = data_.words;
+  std::vector<double> table(static_cast<size_t>(words * stride), 0.0);
+  top.resize(static_cast<size_t>(words));
+  for (int64_t w = 0; w < words; ++w) {
+    const double* row = eta.data() + w * topics;
+    double most = *std::max_element(row, row + topics);
+    if (!std::isfinite(most)) most = 0;
+    top[static_cast<size_t>(w)] = most;
+    double* out = table.data() + w * stride;
+    for (int64_t k = 0; k < topics; ++k) out[k] = row[k] - most;
+  }
+  VINCI_SIMD_SELECT(row_function)
+  (numeric::RowFunction::exp, table.data(), nullptr, table.data(), words * stride);
+  for (int64_t w = 0; w < words; ++w)
+    std::fill(table.begin() + w * stride + topics, table.begin() + (w + 1) * stride, 0.0);
+  return table;
+}
+
 // With r from theta's last q and theta's new q = Dirichlet(alpha + n), n_k = sum r, the terms of a
 // document are  sum count log norm - n . E_old[log theta] + log B(alpha + n) - log B(alpha).
 bool Admixture::update(std::span<const double> eta, std::span<double> mean) {
@@ -37,21 +57,8 @@ bool Admixture::update(std::span<const double> eta, std::span<double> mean) {
   for (double e : eta) {
     if (std::isnan(e) || e > 1e300) return false;
   }
-  std::vector<double> table(static_cast<size_t>(words * padded), 0.0),
-      top(static_cast<size_t>(words));
-  for (int64_t w = 0; w < words; ++w) {
-    const double* row = eta.data() + w * topics;
-    double most = *std::max_element(row, row + topics);
-    if (!std::isfinite(most)) most = 0;
-    top[static_cast<size_t>(w)] = most;
-    double* out = table.data() + w * padded;
-    for (int64_t k = 0; k < topics; ++k) out[k] = row[k] - most;
-  }
-  VINCI_SIMD_SELECT(row_function)
-  (numeric::RowFunction::exp, table.data(), nullptr, table.data(), words * padded);
-  for (int64_t w = 0; w < words; ++w) {
-    std::fill(table.begin() + w * padded + topics, table.begin() + (w + 1) * padded, 0.0);
-  }
+  std::vector<double> top;
+  const std::vector<double> table = word_table(eta, padded, top);
   const int64_t first = batch_count_ < 0 ? 0 : batch_first_;
   const int64_t count = batch_count_ < 0 ? data_.documents : batch_count_;
   const int64_t parts = std::min(kParts, std::max<int64_t>(count, 1));
@@ -137,6 +144,54 @@ bool Admixture::update(std::span<const double> eta, std::span<double> mean) {
   return std::isfinite(log_partition_);
 }
 
+// log p(words, theta): of a word sum_k theta_k exp(eta_wk), of a document its Dirichlet prior.
+double Admixture::log_sum(std::span<const double> eta, std::span<const double> values) const {
+  const int64_t topics = data_.topics;
+  std::vector<double> top;
+  const std::vector<double> table = word_table(eta, topics, top);
+  double total = 0;
+  for (int64_t d = 0; d < data_.documents; ++d) {
+    const double* theta = values.data() + d * topics;
+    double alpha_total = 0;
+    for (int64_t k = 0; k < topics; ++k) {
+      const double a = alpha(d, k);
+      if (a != 1) total += (a - 1) * std::log(theta[k]);
+      total -= numeric::lgamma(a);
+      alpha_total += a;
+    }
+    total += numeric::lgamma(alpha_total);
+    for (int64_t i = data_.first[static_cast<size_t>(d)];
+         i < data_.first[static_cast<size_t>(d) + 1]; ++i) {
+      const int64_t w = data_.word[static_cast<size_t>(i)];
+      const double* p = table.data() + w * topics;
+      double sum = 0;
+      for (int64_t k = 0; k < topics; ++k) sum += theta[k] * p[k];
+      total += data_.count[static_cast<size_t>(i)] * (std::log(sum) + top[static_cast<size_t>(w)]);
+    }
+  }
+  return total;
+}
+
+void Admixture::visit_states(std::span<const double> eta, std::span<const double> values,
+                             const StateVisitor& visit) const {
+  const int64_t topics = data_.topics;
+  std::vector<double> top, p(static_cast<size_t>(topics));
+  const std::vector<double> table = word_table(eta, topics, top);
+  size_t next = 0;
+  for (int64_t d = 0; d < data_.documents; ++d) {
+    const double* theta = values.data() + d * topics;
+    for (int64_t i = data_.first[static_cast<size_t>(d)];
+         i < data_.first[static_cast<size_t>(d) + 1]; ++i) {
+      const double* word = table.data() + data_.word[static_cast<size_t>(i)] * topics;
+      double sum = 0;
+      for (size_t k = 0; k < p.size(); ++k) sum += p[k] = theta[k] * word[k];
+      for (double& x : p) x /= sum;
+      for (auto n = static_cast<int64_t>(data_.count[static_cast<size_t>(i)]); n > 0; --n)
+        visit(data_.states[next++], 1, p);
+    }
+  }
+}
+
 void Admixture::start(numeric::RandomStream& random, std::span<double> mean) {
   // Shares are even; the topics begin apart, as draws of a gamma of shape 100.
   // [Hoffman et al. 2010, sec. 4]
@@ -172,18 +227,6 @@ double Admixture::log_density(std::span<const double> values) const {
     sum += numeric::lgamma(total);
   }
   return sum;
-}
-
-void Admixture::leaf_means(std::span<double> means) const {
-  for (int64_t d = 0; d < data_.documents; ++d) {
-    double total = 0;
-    for (int64_t k = 0; k < data_.topics; ++k)
-      total += gamma_[static_cast<size_t>(d * data_.topics + k)];
-    for (int64_t k = 0; k < data_.topics; ++k) {
-      const auto at = static_cast<size_t>(d * data_.topics + k);
-      means[at] = gamma_[at] / total;
-    }
-  }
 }
 
 void Admixture::describe(std::span<const std::string>, std::vector<NamedDistribution>& out) const {

@@ -11,9 +11,14 @@ bool PolyaGamma::update(std::span<const double> eta, std::span<double> mean) {
   const double c = std::sqrt(-2 * eta[0]);
   // tanh(c/2) / (2c) = 1/4 - c^2/48 + c^4/480 ...: below 1e-4 the next term is under 1e-18
   mean[0] = count_ * (c < 1e-4 ? 0.25 - c * c / 48 : std::tanh(c / 2) / (2 * c));
-  // log cosh(c/2) = c/2 + log1p(e^-c) - log 2
-  log_partition_ = -count_ * (c / 2 + std::log1p(std::exp(-c)) - std::log(2.0));
+  log_partition_ = log_sum(eta, {});
   return true;
+}
+
+double PolyaGamma::log_sum(std::span<const double> eta, std::span<const double>) const {
+  const double c = std::sqrt(-2 * eta[0]);
+  // log cosh(c/2) = c/2 + log1p(e^-c) - log 2
+  return -count_ * (c / 2 + std::log1p(std::exp(-c)) - std::log(2.0));
 }
 
 void PolyaGamma::start(numeric::RandomStream&, std::span<double> mean) { mean[0] = count_ / 4; }
@@ -22,8 +27,12 @@ bool TruncatedNormal::update(std::span<const double> eta, std::span<double> mean
   if (!std::isfinite(eta[0])) return false;
   const double m = sign_ * eta[0];
   mean[0] = sign_ * (m + numeric::std_normal_lcdf_derivative(m));
-  log_partition_ = numeric::std_normal_lcdf(m) + m * m / 2;
+  log_partition_ = log_sum(eta, {});
   return true;
+}
+
+double TruncatedNormal::log_sum(std::span<const double> eta, std::span<const double>) const {
+  return numeric::std_normal_lcdf(sign_ * eta[0]) + eta[0] * eta[0] / 2;
 }
 
 void TruncatedNormal::start(numeric::RandomStream&, std::span<double> mean) {

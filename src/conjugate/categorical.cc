@@ -17,13 +17,18 @@ Categorical::Categorical(int32_t leaf, int64_t num_states, int64_t first_state)
 bool Categorical::update(std::span<const double> eta, std::span<double> mean) {
   const double top = *std::max_element(eta.begin(), eta.end());
   if (!std::isfinite(top)) return false;
-  double sum = 0;
-  for (double e : eta) sum += std::exp(e - top);
-  log_partition_ = top + std::log(sum);
+  log_partition_ = log_sum(eta, {});
   for (size_t k = 0; k < eta.size(); ++k) {
     mean[k] = probability_[k] = std::exp(eta[k] - log_partition_);
   }
   return true;
+}
+
+double Categorical::log_sum(std::span<const double> eta, std::span<const double>) const {
+  const double top = *std::max_element(eta.begin(), eta.end());
+  double sum = 0;
+  for (double e : eta) sum += std::exp(e - top);
+  return top + std::log(sum);
 }
 
 void Categorical::start(numeric::RandomStream& random, std::span<double> mean) {
@@ -32,19 +37,12 @@ void Categorical::start(numeric::RandomStream& random, std::span<double> mean) {
   for (double& m : mean) m /= sum;
 }
 
-void Categorical::draw(numeric::RandomStream& random, std::span<double> values) const {
-  values[0] = static_cast<double>(random.categorical(probability_) + first_state_);
-}
-
-double Categorical::log_density(std::span<const double> values) const {
-  return std::log(probability_[static_cast<size_t>(values[0]) - static_cast<size_t>(first_state_)]);
-}
-
-void Categorical::leaf_means(std::span<double> means) const {
-  means[0] = 0;
-  for (size_t k = 0; k < probability_.size(); ++k) {
-    means[0] += probability_[k] * static_cast<double>(first_state_ + static_cast<int64_t>(k));
-  }
+void Categorical::visit_states(std::span<const double> eta, std::span<const double>,
+                               const StateVisitor& visit) const {
+  const double total = log_sum(eta, {});
+  std::vector<double> p(eta.size());
+  for (size_t k = 0; k < p.size(); ++k) p[k] = std::exp(eta[k] - total);
+  visit(leaves_[0], first_state_, p);
 }
 
 void Categorical::describe(std::span<const std::string> leaf_names,

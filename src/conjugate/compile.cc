@@ -147,6 +147,7 @@ class Compiler final : public lower::FactorSink {
       s_.leaves.push_back(l);
       s_.parent.push_back(leaf);
       s_.in_product.push_back(0);
+      s_.product.push_back(leaf);
       result_->leaf_names.push_back(names[k]);
     }
     states_.resize(s_.leaves.size());
@@ -212,6 +213,8 @@ class Compiler final : public lower::FactorSink {
       }
     }
     if (!misfits_.empty()) return nullptr;
+    note_state_leaves();
+    note_product_leaves();
     make_plates();
     decide_vectors();
     decide_powers();
@@ -579,6 +582,9 @@ class Compiler final : public lower::FactorSink {
 
   // ---- discrete parameters
 
+  void note_state_leaves();
+  void note_product_leaves();
+  void add_leaves(const Term& term, std::vector<int32_t>& leaves) const;
   void make_plates();
   void loosen(int32_t z);
   void make_rows(const std::vector<int32_t>& leaves, bool is_chain);
@@ -637,6 +643,101 @@ void Compiler::add_term(double c, std::span<const Atom> atoms, Atom extra) {
   std::sort(all.begin(), all.end(), std::greater<>());
   std::copy(all.begin(), all.end(), t.atoms.begin());
   s_.terms.push_back(t);
+}
+
+/// The leaves that a term is made of, in the order of its atoms.
+void Compiler::add_leaves(const Term& term, std::vector<int32_t>& leaves) const {
+  const auto add = [&](const std::vector<int32_t>& more) {
+    leaves.insert(leaves.end(), more.begin(), more.end());
+  };
+  for (const Atom a : term.used()) {
+    switch (atom_kind(a)) {
+      case AtomKind::kValue:
+      case AtomKind::kLog:
+      case AtomKind::kLogOneMinus:
+      case AtomKind::kPower:
+        leaves.push_back(atom_a(a));
+        break;
+      case AtomKind::kProduct:
+        add(s_.vectors[static_cast<size_t>(atom_b(a) / kMaxVectorDim)]);
+        break;
+      case AtomKind::kForm:
+        add(s_.vectors[static_cast<size_t>(atom_b(a))]);
+        break;
+      case AtomKind::kLogDet:
+        add(s_.containers[static_cast<size_t>(atom_a(a))].leaves);
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+void Compiler::note_state_leaves() {
+  struct Seen {
+    std::set<int32_t> forms, priors, transitions;
+    StateLeaves out;
+  };
+  std::map<int32_t, Seen> by_parameter;
+  const auto seen_of = [&](int32_t z) -> Seen& {
+    const Leaf& leaf = s_.leaves[static_cast<size_t>(z)];
+    Seen& seen = by_parameter[leaf.parameter];
+    if (seen.out.leaves.empty()) {
+      seen.out.name = s_.parameters[static_cast<size_t>(leaf.parameter)].name;
+      seen.out.first_state = leaf.low;
+      seen.out.leaves.resize(static_cast<size_t>(leaf.high - leaf.low + 1));
+    }
+    return seen;
+  };
+  for (size_t z = 0; z < s_.leaves.size(); ++z) {
+    if (s_.leaves[z].kind != Leaf::Kind::kInteger) continue;
+    const State& state = states_[z];
+    Seen& seen = seen_of(static_cast<int32_t>(z));
+    auto& leaves = seen.out.leaves;
+    for (const Row& row : state.rows) {
+      if (!seen.forms.insert(row.form).second) continue;
+      const RowForm& form = row_forms_[static_cast<size_t>(row.form)];
+      for (size_t k = 0; k < leaves.size(); ++k) {
+        for (const Term& t : form.states[k]) add_leaves(t, leaves[k]);
+      }
+    }
+    if (state.prior >= 0 && seen.priors.insert(state.prior).second) {
+      const auto& simplex = s_.containers[static_cast<size_t>(state.prior)].leaves;
+      for (size_t k = 0; k < leaves.size(); ++k) leaves[k].push_back(simplex[k]);
+    }
+    if (state.transition >= 0 && seen.transitions.insert(state.transition).second) {
+      std::vector<int32_t> table;
+      for (const Scalar& p : table_values_[state.transition]->elements) {
+        if (!p.is_constant()) table.push_back(forms_.leaf(p));
+      }
+      if (!table.empty()) seen.out.transitions.push_back(std::move(table));
+    }
+  }
+  // Statements that gate terms of their own.
+  for (const Term& t : s_.terms) {
+    for (const Atom a : t.used()) {
+      if (atom_kind(a) == AtomKind::kState)
+        add_leaves(t, seen_of(atom_a(a)).out.leaves[static_cast<size_t>(atom_b(a))]);
+    }
+  }
+  for (auto& [parameter, seen] : by_parameter) {
+    const auto& leaves = seen.out.leaves;
+    const bool alike = std::all_of(leaves.begin(), leaves.end(), [&](const auto& of_state) {
+      return of_state.size() == leaves[0].size();
+    });
+    if (alike && leaves.size() > 1) result_->state_leaves.push_back(std::move(seen.out));
+  }
+}
+
+void Compiler::note_product_leaves() {
+  std::map<int32_t, std::vector<int32_t>> groups;
+  for (size_t k = 0; k < s_.leaves.size(); ++k) {
+    if (s_.in_product[k]) {
+      const auto leaf = static_cast<int32_t>(k);
+      groups[Statements::root(s_.product, leaf)].push_back(leaf);
+    }
+  }
+  for (auto& [root, leaves] : groups) result_->product_leaves.push_back(std::move(leaves));
 }
 
 /// The statements of z as terms over its own states.
@@ -902,11 +1003,12 @@ bool Compiler::make_admixture(const std::vector<int32_t>& leaves) {
   if (first.rows.size() != 1 || !first.offsets.empty()) return false;
   const RowForm& form = row_forms_[static_cast<size_t>(first.rows[0].form)];
   if (form.kind != RowForm::Kind::kCategory) return false;
-  std::map<int32_t, std::vector<int32_t>> documents;  // by simplex: words
+  // By simplex: words, and the discrete leaves that chose them.
+  std::map<int32_t, std::vector<std::pair<int32_t, int32_t>>> documents;
   for (int32_t z : leaves) {
     const State& s = states_[static_cast<size_t>(z)];
     if (s.prior < 0 || !s.offsets.empty()) return false;
-    documents[s.prior].push_back(static_cast<int32_t>(s.rows[0].data));
+    documents[s.prior].emplace_back(static_cast<int32_t>(s.rows[0].data), z);
   }
   if (documents.size() < 2) return false;
   for (size_t z = 0; z < states_.size(); ++z) {
@@ -959,10 +1061,12 @@ bool Compiler::make_admixture(const std::vector<int32_t>& leaves) {
   for (auto& [container, words] : documents) {
     std::sort(words.begin(), words.end());
     for (size_t i = 0; i < words.size(); ++i) {
-      if (i > 0 && words[i] == words[i - 1]) {
+      const auto [word, leaf] = words[i];
+      data.states.push_back(leaf);
+      if (i > 0 && word == words[i - 1].first) {
         data.count.back() += 1;
       } else {
-        data.word.push_back(words[i]);
+        data.word.push_back(word);
         data.count.push_back(1);
       }
     }

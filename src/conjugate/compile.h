@@ -37,11 +37,22 @@ struct PlateInfo {
   bool is_admixture = false, is_chain = false;
 };
 
+/// The numbers of the program that belong to the states of a discrete parameter: at state k
+/// leaves[k][i], for each i alike; of a table of transitions those from i to j at [i * K + j].
+struct StateLeaves {
+  std::string name;
+  int64_t first_state = 1;
+  std::vector<std::vector<int32_t>> leaves;
+  std::vector<std::vector<int32_t>> transitions;
+};
+
 struct Conjugate {
   Network network;
   Statements statements;                // leaves, parameters, containers; no terms any more
   std::vector<std::string> leaf_names;  // `theta[2,1]`
   std::vector<PlateInfo> plates;
+  std::vector<StateLeaves> state_leaves;             // of each discrete parameter that gates
+  std::vector<std::vector<int32_t>> product_leaves;  // those that stand in products together
   int64_t num_statements = 0;
   std::vector<std::string> augmentations;  // in words, such as "Polya-gamma for 400 outcomes"
 };

@@ -38,17 +38,16 @@ bool power_code(double power, int32_t& code) {
   return true;
 }
 
-int32_t Statements::find(int32_t leaf) {
-  auto& p = parent;
+int32_t Statements::root(std::vector<int32_t>& p, int32_t leaf) {
   while (p[static_cast<size_t>(leaf)] != leaf) {
     leaf = p[static_cast<size_t>(leaf)] = p[static_cast<size_t>(p[static_cast<size_t>(leaf)])];
   }
   return leaf;
 }
 
-void Statements::unite(int32_t a, int32_t b) {
-  a = find(a);
-  b = find(b);
+void Statements::unite(std::vector<int32_t>& parent, int32_t a, int32_t b) {
+  a = root(parent, a);
+  b = root(parent, b);
   if (a != b) parent[static_cast<size_t>(std::max(a, b))] = std::min(a, b);
 }
 
@@ -197,6 +196,7 @@ void Densities::join(const Form& r) {
     }
     if (x.b >= 0) {
       s_.in_product[static_cast<size_t>(x.a)] = s_.in_product[static_cast<size_t>(x.b)] = 1;
+      Statements::unite(s_.product, x.a, x.b);
     }
     for (const int32_t leaf : {x.a, x.b}) {
       if (leaf < 0) continue;

@@ -53,6 +53,11 @@ void Dirichlet::start(numeric::RandomStream&, std::span<double> mean) {
   for (double& m : mean) m = -std::log(static_cast<double>(mean.size()));
 }
 
+void Dirichlet::statistics(std::span<const double> values, std::span<double> u) const {
+  for (size_t k = 0; k < values.size(); ++k) u[k] = std::log(values[k]);
+  if (is_probability_) u[1] = std::log1p(-values[0]);
+}
+
 void Dirichlet::draw(numeric::RandomStream& random, std::span<double> values) const {
   std::vector<double> x(alpha_.size());
   random.dirichlet(alpha_, x);
@@ -66,12 +71,6 @@ double Dirichlet::log_density(std::span<const double> values) const {
   }
   if (is_probability_ && alpha_[1] != 1) sum += (alpha_[1] - 1) * std::log1p(-values[0]);
   return sum;
-}
-
-void Dirichlet::leaf_means(std::span<double> means) const {
-  double total = 0;
-  for (double a : alpha_) total += a;
-  for (size_t k = 0; k < means.size(); ++k) means[k] = alpha_[k] / total;
 }
 
 void Dirichlet::describe(std::span<const std::string> leaf_names,

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "base/check.h"
 #include "numeric/parallel/thread_pool.h"
@@ -33,6 +35,12 @@ class Sum {
  private:
   double sum_ = 0, rest_ = 0;
 };
+
+std::vector<double> pick(std::span<const double> values, const std::vector<int32_t>& at) {
+  std::vector<double> own(at.size());
+  for (size_t k = 0; k < own.size(); ++k) own[k] = values[static_cast<size_t>(at[k])];
+  return own;
+}
 
 }  // namespace
 
@@ -109,11 +117,19 @@ bool Network::finish(int32_t& clash) {
   for (size_t v = 0; v < variables_.size(); ++v) first_use_[v + 1] += first_use_[v];
   uses_.resize(static_cast<size_t>(first_use_.back()));
   std::vector<int64_t> next(first_use_.begin(), first_use_.end() - 1);
-  each([&](int32_t m, Slot s, size_t v) { uses_[static_cast<size_t>(next[v]++)] = {m, s}; });
+  is_summed_.assign(coefficients_.size(), 0);
+  has_density_ = true;
+  each([&](int32_t m, Slot s, size_t v) {
+    uses_[static_cast<size_t>(next[v]++)] = {m, s};
+    if (!variables_[v]->is_summed()) return;
+    char& summed = is_summed_[static_cast<size_t>(m)];
+    has_density_ = has_density_ && !summed;
+    summed = 1;
+  });
   return true;
 }
 
-void Network::gradient(int32_t v, std::span<double> eta) const {
+void Network::gradient(int32_t v, std::span<const double> statistics, std::span<double> eta) const {
   std::fill(eta.begin(), eta.end(), 0.0);
   const Slot first = place(v).first;
   const auto begin = static_cast<size_t>(first_use_[static_cast<size_t>(v)]);
@@ -123,7 +139,7 @@ void Network::gradient(int32_t v, std::span<double> eta) const {
     double product = coefficients_[static_cast<size_t>(use.monomial)];
     const Slot* slots = &slots_[static_cast<size_t>(use.monomial) * kMaxDegree];
     for (size_t k = 0; k < kMaxDegree && slots[k] >= 0; ++k) {
-      if (slots[k] != use.slot) product *= mean_[static_cast<size_t>(slots[k])];
+      if (slots[k] != use.slot) product *= statistics[static_cast<size_t>(slots[k])];
     }
     eta[static_cast<size_t>(use.slot - first)] += product;
   }
@@ -175,6 +191,78 @@ double Network::elbo() const {
   return sum.value();
 }
 
+std::vector<double> Network::statistics(std::span<const double> values) const {
+  std::vector<double> u(mean_.size()), own;
+  for (int32_t v = 0; v < num_variables(); ++v) {
+    if (variable(v).is_summed()) continue;
+    own = pick(values, variable(v).leaves());
+    variable(v).statistics(own, {u.data() + place(v).first, static_cast<size_t>(place(v).count)});
+  }
+  return u;
+}
+
+template <class Visit>
+void Network::for_each_summed(std::span<const double> statistics, std::span<const double> values,
+                              Visit visit) const {
+  std::vector<double> eta, own;
+  for (int32_t v = 0; v < num_variables(); ++v) {
+    const Variable& x = variable(v);
+    if (!x.is_summed()) continue;
+    eta.resize(static_cast<size_t>(place(v).count));
+    gradient(v, statistics, eta);
+    if (!x.is_discrete()) own = pick(values, x.leaves());
+    visit(x, std::span<const double>(eta), std::span<const double>(own));
+  }
+}
+
+double Network::log_density(std::span<const double> values) const {
+  VINCI_CHECK(has_density_);
+  const std::vector<double> u = statistics(values);
+  Sum sum;
+  sum.add(constant_);
+  for (size_t m = 0; m < coefficients_.size(); ++m) {
+    if (is_summed_[m]) continue;
+    double product = coefficients_[m];
+    for (size_t k = 0; k < kMaxDegree && slots_[m * kMaxDegree + k] >= 0; ++k)
+      product *= u[static_cast<size_t>(slots_[m * kMaxDegree + k])];
+    sum.add(product);
+  }
+  for_each_summed(u, values,
+                  [&](const Variable& x, auto eta, auto own) { sum.add(x.log_sum(eta, own)); });
+  const double total = sum.value();
+  return std::isfinite(total) ? total : -std::numeric_limits<double>::infinity();
+}
+
+void Network::visit_states(std::span<const double> values,
+                           const Variable::StateVisitor& visit) const {
+  for_each_summed(statistics(values), values,
+                  [&](const Variable& x, auto eta, auto own) { x.visit_states(eta, own, visit); });
+}
+
+void Network::draw_states(std::span<double> values, numeric::RandomStream& random) const {
+  for_each_summed(statistics(values), values, [&](const Variable& x, auto eta, auto own) {
+    x.draw_states(eta, own, random, values);
+  });
+}
+
+void Network::draw(numeric::RandomStream& random, std::span<double> values) const {
+  std::vector<double> own;
+  for (const VariablePtr& x : variables_) {
+    if (x->leaves().empty() || x->is_discrete()) continue;
+    own.resize(x->leaves().size());
+    x->draw(random, own);
+    for (size_t k = 0; k < own.size(); ++k) values[static_cast<size_t>(x->leaves()[k])] = own[k];
+  }
+}
+
+double Network::log_q(std::span<const double> values) const {
+  double sum = 0;
+  for (const VariablePtr& x : variables_) {
+    if (!x->leaves().empty() && !x->is_discrete()) sum += x->log_density(pick(values, x->leaves()));
+  }
+  return sum;
+}
+
 bool Network::follow_plates(AscentResult& result) {
   const bool has_plates = std::any_of(variables_.begin(), variables_.end(),
                                       [](const VariablePtr& v) { return v->is_plate(); });
@@ -211,13 +299,18 @@ AscentResult Network::ascend(const AscentOptions& options, const Context& contex
   numeric::ThreadPool pool(options.threads);
   for (const VariablePtr& v : variables_) v->set_pool(options.threads == 1 ? nullptr : &pool);
   AscentResult result;
+  const auto start = std::chrono::steady_clock::now();
+  const auto is_late = [&] {
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+    return spent.count() > options.max_seconds;
+  };
   if (!follow_plates(result)) {
     // improper
   } else if (options.minibatch > 0) {
     result = ascend_minibatches(options, context);
   } else {
     // The first sweep takes the place of the start: nothing to damp yet.
-    while (result.sweeps < options.max_sweeps &&
+    while (result.sweeps < options.max_sweeps && !(result.sweeps > 0 && is_late()) &&
            sweep(result.sweeps == 0 ? 0 : options.damping, context, result)) {
       if (result.sweeps < 2) continue;
       const double scale = 1 + std::abs(result.elbo);

@@ -28,9 +28,10 @@ constexpr size_t kMaxDegree = 6;
 struct AscentOptions {
   uint64_t seed = 1;
   int64_t max_sweeps = 2000;
-  double tolerance = 1e-9;  // relative change of the bound in a sweep at which to stop
-  double damping = 0;       // eta <- (1 - damping) eta_new + damping eta_old
-  int threads = 1;          // 0: as many as the machine has
+  double max_seconds = 1e300;  // after which the sweep that runs is the last
+  double tolerance = 1e-9;     // relative change of the bound in a sweep at which to stop
+  double damping = 0;          // eta <- (1 - damping) eta_new + damping eta_old
+  int threads = 1;             // 0: as many as the machine has
   /// The share of a plate's units (tiles of rows, documents) in a minibatch; 0: full sweeps. Each
   /// step updates the batch's own variables and takes a natural-gradient step of size
   /// (t + delay)^-forgetting on all others; a sweep is one pass over the plates, and the number of
@@ -82,9 +83,32 @@ class Network {
   /// Updates in order until the bound stands still.
   AscentResult ascend(const AscentOptions& options, const Context& context = {});
   /// The derivative of the expected log joint with respect to a variable's statistics.
-  void gradient(int32_t v, std::span<double> eta) const;
+  void gradient(int32_t v, std::span<double> eta) const { gradient(v, mean_, eta); }
+
+  // ---- at points: values by leaf, on the constrained scale
+
+  /// Whether `log_density` is there: no two variables that are summed out meet in a monomial.
+  bool has_density() const { return has_density_; }
+  /// log p(x, theta) with discrete and auxiliary variables summed out, exactly, with respect to the
+  /// leaves; -inf outside of the support. Cost: of a bound.
+  double log_density(std::span<const double> values) const;
+  /// One draw of q, without the discrete leaves.
+  void draw(numeric::RandomStream& random, std::span<double> values) const;
+  /// log q of such values.
+  double log_q(std::span<const double> values) const;
+  /// p(z | x, theta) of each discrete leaf, exactly where `has_density`.
+  void visit_states(std::span<const double> values, const Variable::StateVisitor& visit) const;
+  /// Draws the discrete leaves given all others, jointly, into `values`.
+  void draw_states(std::span<double> values, numeric::RandomStream& random) const;
 
  private:
+  void gradient(int32_t v, std::span<const double> statistics, std::span<double> eta) const;
+  /// u at a point, 0 for what is summed out.
+  std::vector<double> statistics(std::span<const double> values) const;
+  /// Calls visit(variable, its eta, values of its leaves) for all that are summed out.
+  template <class Visit>
+  void for_each_summed(std::span<const double> statistics, std::span<const double> values,
+                       Visit visit) const;
   /// Plates start with random statistics: all other variables follow them before the first sweep.
   bool follow_plates(AscentResult& result);
   bool sweep(double damping, const Context& context, AscentResult& result);
@@ -101,6 +125,8 @@ class Network {
   std::vector<int64_t> table_;  // hash of monomials while they are added
   std::vector<int64_t> first_use_;
   std::vector<Use> uses_;
+  std::vector<char> is_summed_;  // by monomial: it has a slot of a variable that is summed out
+  bool has_density_ = true;
   std::vector<double> mean_, eta_;
 };
 

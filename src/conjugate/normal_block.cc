@@ -95,6 +95,23 @@ void NormalBlock::start(numeric::RandomStream& random, std::span<double> mean) {
   }
 }
 
+void NormalBlock::statistics(std::span<const double> values, std::span<double> u) const {
+  const auto n = static_cast<size_t>(size());
+  const auto d = [&](int64_t i) {
+    return values[static_cast<size_t>(i)] - shifts_[static_cast<size_t>(i)];
+  };
+  double t = 1;
+  if (has_scale()) {
+    const double log_s = std::log(values[n]);
+    t = std::exp(power_ * log_s);
+    u[n + pairs_.size()] = log_s;
+    u[n + pairs_.size() + 1] = t;
+  }
+  for (size_t i = 0; i < n; ++i) u[i] = t * d(static_cast<int64_t>(i));
+  for (size_t k = 0; k < pairs_.size(); ++k)
+    u[n + k] = t * d(pairs_[k].first) * d(pairs_[k].second);
+}
+
 void NormalBlock::draw(numeric::RandomStream& random, std::span<double> values) const {
   const auto n = static_cast<size_t>(size());
   double deviation = 1;
@@ -127,16 +144,6 @@ double NormalBlock::log_density(std::span<const double> values) const {
          std::log(std::abs(power_)) - std::log(values[n]);
 }
 
-void NormalBlock::leaf_means(std::span<double> means) const {
-  for (size_t i = 0; i < shifts_.size(); ++i) means[i] = shifts_[i] + mean_[i];
-  if (!has_scale()) return;
-  const double r = 1 / power_;
-  means[shifts_.size()] =
-      shape_ + r > 0
-          ? std::exp(numeric::lgamma(shape_ + r) - numeric::lgamma(shape_) - r * std::log(rate_))
-          : std::numeric_limits<double>::infinity();
-}
-
 void NormalBlock::describe(std::span<const std::string> leaf_names,
                            std::vector<NamedDistribution>& out) const {
   const auto n = static_cast<size_t>(size());
@@ -155,17 +162,7 @@ void NormalBlock::describe(std::span<const std::string> leaf_names,
           {leaf_names[i], "normal", {{"mean", location}, {"sd", std::sqrt(covariance_[k])}}});
     }
   }
-  if (!has_scale()) return;
-  const std::string& s = leaf_names[n];
-  if (power_ == 1) {
-    out.push_back({s, "gamma", {{"shape", shape_}, {"rate", rate_}}});
-  } else {
-    out.push_back({s,
-                   power_ == -1   ? "inverse-gamma"
-                   : power_ == -2 ? "root-inverse-gamma"
-                                  : "power-gamma",
-                   {{"shape", shape_}, {"scale", rate_}}});
-  }
+  if (has_scale()) out.push_back(describe_power_gamma(leaf_names[n], power_, shape_, rate_));
 }
 
 }  // namespace vinci::conjugate

@@ -54,14 +54,16 @@ class NormalBlock final : public Variable {
 
   bool update(std::span<const double> eta, std::span<double> mean) override;
   void start(numeric::RandomStream& random, std::span<double> mean) override;
+  void statistics(std::span<const double> values, std::span<double> u) const override;
   void draw(numeric::RandomStream& random, std::span<double> values) const override;
   double log_density(std::span<const double> values) const override;
-  void leaf_means(std::span<double> means) const override;
   void describe(std::span<const std::string> leaf_names,
                 std::vector<NamedDistribution>& out) const override;
 
   int64_t size() const { return static_cast<int64_t>(shifts_.size()); }
+  /// Relative to the shifts.
   const std::vector<double>& mean() const { return mean_; }
+  const std::vector<double>& shifts() const { return shifts_; }
   /// Of the covariance (with a scale: its matrix, times 1 / t), by pair.
   const std::vector<double>& covariance() const { return covariance_; }
   /// Deviation of the start's means, for factors of products, which are symmetric about zero.
@@ -98,25 +100,21 @@ class NormalWishart final : public Variable {
   }
   bool update(std::span<const double> eta, std::span<double> mean) override;
   void start(numeric::RandomStream& random, std::span<double> mean) override;
+  void statistics(std::span<const double> values, std::span<double> u) const override;
   void draw(numeric::RandomStream& random, std::span<double> values) const override;
   double log_density(std::span<const double> values) const override;
-  void leaf_means(std::span<double> means) const override;
   void describe(std::span<const std::string> leaf_names,
                 std::vector<NamedDistribution>& out) const override;
-
-  double degrees() const { return degrees_; }
-  double kappa() const { return kappa_; }
-  const std::vector<double>& vector_mean() const { return mean_; }
-  /// S of log q = (nu - D - 1)/2 log |L| - tr(S L)/2, row-major.
-  const std::vector<double>& inverse_scale() const { return inverse_scale_; }
 
  private:
   int64_t dim_;
   double power_;
   std::vector<double> shifts_;
   double degrees_, kappa_ = 0;
+  // S of log q = (nu - D - 1)/2 log |L| - tr(S L)/2, row-major.
   std::vector<double> mean_, inverse_scale_;
-  std::vector<double> root_;  // lower Cholesky factor of S^-1, for draws
+  double log_normaliser_ = 0;  // of L's distribution, whose part of log q it is subtracted from
+  std::vector<double> root_;   // lower Cholesky factor of S^-1, for draws
 };
 
 }  // namespace vinci::conjugate

@@ -70,7 +70,7 @@ bool NormalWishart::update(std::span<const double> eta, std::span<double> mean) 
     for (int64_t j = 0; j <= i; ++j)
       mean[static_cast<size_t>(slot_of(i, j))] = degrees * (inverse(i, j) + inverse(j, i)) / 2;
   }
-  log_partition_ =
+  log_partition_ = log_normaliser_ =
       degrees * dim / 2 * kLogTwo + lgamma_of_dim(dim_, degrees / 2) - degrees / 2 * log_det;
   if (has_vector()) {
     const Eigen::VectorXd product = degrees * (inverse * m);
@@ -94,6 +94,32 @@ void NormalWishart::start(numeric::RandomStream&, std::span<double> mean) {
   for (double& m : mean) m = 0;
   for (int64_t i = 0; i < dim_; ++i) mean[static_cast<size_t>(slot_of(i, i))] = 1;
   if (has_vector()) mean[static_cast<size_t>(slot_of_form())] = static_cast<double>(dim_);
+}
+
+void NormalWishart::statistics(std::span<const double> values, std::span<double> u) const {
+  Eigen::MatrixXd leaf(dim_, dim_);
+  size_t next = 0;
+  for (int64_t i = 0; i < dim_; ++i) {
+    for (int64_t j = 0; j <= i; ++j) leaf(i, j) = leaf(j, i) = values[next++];
+  }
+  const Eigen::LLT<Eigen::MatrixXd> llt(leaf);
+  double log_det = 0;
+  for (int64_t i = 0; i < dim_; ++i) log_det += 2 * std::log(llt.matrixLLT()(i, i));
+  // No density where the matrix is not positive definite.
+  u[0] = llt.info() == Eigen::Success ? log_det : std::numeric_limits<double>::quiet_NaN();
+  const Eigen::MatrixXd l =
+      power_ == 1 ? leaf : Eigen::MatrixXd(llt.solve(Eigen::MatrixXd::Identity(dim_, dim_)));
+  for (int64_t i = 0; i < dim_; ++i) {
+    for (int64_t j = 0; j <= i; ++j)
+      u[static_cast<size_t>(slot_of(i, j))] = (l(i, j) + l(j, i)) / 2;
+  }
+  if (!has_vector()) return;
+  Eigen::VectorXd d(dim_);
+  for (size_t i = 0; i < shifts_.size(); ++i)
+    d(static_cast<Eigen::Index>(i)) = values[next++] - shifts_[i];
+  const Eigen::VectorXd product = l * d;
+  for (int64_t i = 0; i < dim_; ++i) u[static_cast<size_t>(slot_of_product(i))] = product(i);
+  u[static_cast<size_t>(slot_of_form())] = d.dot(product);
 }
 
 void NormalWishart::draw(numeric::RandomStream& random, std::span<double> values) const {
@@ -138,13 +164,8 @@ double NormalWishart::log_density(std::span<const double> values) const {
     log_det = -log_det;
   }
   const Eigen::Map<const Eigen::MatrixXd> s(inverse_scale_.data(), dim_, dim_);
-  double log_det_s = 0;
-  const Eigen::MatrixXd s_copy = s;
-  const Eigen::LLT<Eigen::MatrixXd> s_llt(s_copy);
-  for (int64_t i = 0; i < dim_; ++i) log_det_s += 2 * std::log(s_llt.matrixLLT()(i, i));
   double result =
-      (degrees_ - dim - 1) / 2 * log_det - (s_copy.cwiseProduct(l)).sum() / 2 -
-      (degrees_ * dim / 2 * kLogTwo + lgamma_of_dim(dim_, degrees_ / 2) - degrees_ / 2 * log_det_s);
+      (degrees_ - dim - 1) / 2 * log_det - s.cwiseProduct(l).sum() / 2 - log_normaliser_;
   if (power_ == -1) result += (dim + 1) * log_det;  // |dL / dleaf| = |L|^(D+1)
   if (!has_vector()) return result;
   Eigen::VectorXd d(dim_);
@@ -152,22 +173,6 @@ double NormalWishart::log_density(std::span<const double> values) const {
     d(static_cast<Eigen::Index>(i)) = values[next++] - shifts_[i] - mean_[i];
   return result + dim / 2 * (std::log(kappa_) - kLogTwoPi) + log_det / 2 -
          kappa_ / 2 * d.dot(l * d);
-}
-
-void NormalWishart::leaf_means(std::span<double> means) const {
-  const Eigen::Map<const Eigen::MatrixXd> s(inverse_scale_.data(), dim_, dim_);
-  const auto dim = static_cast<double>(dim_);
-  Eigen::MatrixXd m = s;
-  if (power_ == 1) {
-    m = degrees_ * m.llt().solve(Eigen::MatrixXd::Identity(dim_, dim_));
-  } else {
-    m *= degrees_ > dim + 1 ? 1 / (degrees_ - dim - 1) : std::numeric_limits<double>::infinity();
-  }
-  size_t next = 0;
-  for (int64_t i = 0; i < dim_; ++i) {
-    for (int64_t j = 0; j <= i; ++j) means[next++] = m(i, j);
-  }
-  for (size_t i = 0; i < mean_.size(); ++i) means[next++] = shifts_[i] + mean_[i];
 }
 
 void NormalWishart::describe(std::span<const std::string> leaf_names,

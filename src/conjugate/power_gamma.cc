@@ -18,8 +18,18 @@ bool PowerGamma::update(std::span<const double> eta, std::span<double> mean) {
   rate_ = rate;
   mean[0] = (numeric::digamma(shape) - std::log(rate)) / power_;
   mean[1] = shape / rate;
-  log_partition_ = numeric::lgamma(shape) - shape * std::log(rate) - std::log(std::abs(power_));
+  log_partition_ = log_sum(eta, {});
   return true;
+}
+
+double PowerGamma::log_sum(std::span<const double> eta, std::span<const double>) const {
+  const double shape = (eta[0] + 1) / power_;
+  return numeric::lgamma(shape) - shape * std::log(-eta[1]) - std::log(std::abs(power_));
+}
+
+void PowerGamma::statistics(std::span<const double> values, std::span<double> u) const {
+  u[0] = std::log(values[0]);
+  u[1] = std::exp(power_ * u[0]);
 }
 
 void PowerGamma::start(numeric::RandomStream&, std::span<double> mean) {
@@ -39,28 +49,17 @@ double PowerGamma::log_density(std::span<const double> values) const {
   return (shape_ * power_ - 1) * std::log(x) - rate_ * std::pow(x, power_) - log_partition_;
 }
 
-void PowerGamma::leaf_means(std::span<double> means) const {
-  if (leaves_.empty()) return;
-  const double r = 1 / power_;
-  means[0] =
-      shape_ + r > 0
-          ? std::exp(numeric::lgamma(shape_ + r) - numeric::lgamma(shape_) - r * std::log(rate_))
-          : std::numeric_limits<double>::infinity();
-}
-
 void PowerGamma::describe(std::span<const std::string> leaf_names,
                           std::vector<NamedDistribution>& out) const {
-  if (leaves_.empty()) return;
-  const std::string& x = leaf_names[0];
-  if (power_ == 1) {
-    out.push_back({x, "gamma", {{"shape", shape_}, {"rate", rate_}}});
-  } else if (power_ == -1) {
-    out.push_back({x, "inverse-gamma", {{"shape", shape_}, {"scale", rate_}}});
-  } else if (power_ == -2) {
-    out.push_back({x, "root-inverse-gamma", {{"shape", shape_}, {"scale", rate_}}});
-  } else {
-    out.push_back({x, "power-gamma", {{"power", power_}, {"shape", shape_}, {"rate", rate_}}});
-  }
+  if (!leaves_.empty()) out.push_back(describe_power_gamma(leaf_names[0], power_, shape_, rate_));
+}
+
+NamedDistribution describe_power_gamma(const std::string& name, double power, double shape,
+                                       double rate) {
+  if (power == 1) return {name, "gamma", {{"shape", shape}, {"rate", rate}}};
+  if (power == -1) return {name, "inverse-gamma", {{"shape", shape}, {"scale", rate}}};
+  if (power == -2) return {name, "root-inverse-gamma", {{"shape", shape}, {"scale", rate}}};
+  return {name, "power-gamma", {{"power", power}, {"shape", shape}, {"rate", rate}}};
 }
 
 }  // namespace vinci::conjugate

@@ -121,14 +121,14 @@ double Rows::sweep_rows(const double* eta, int64_t first, int64_t count, double*
     double sum = 0;
     for (double s : log_sum) sum += s;
     total += sum;
-    accumulate(at, width, features.data(), r.data(), mean);
+    if (mean != nullptr) accumulate(at, width, features.data(), r.data(), mean);
   }
   return total;
 }
 
 /// Forward-backward, in probabilities scaled row by row.  [Rabiner 1989, doi 10.1109/5.18626]
-double Rows::sweep_chains(const double* eta, double* mean,
-                          std::vector<double>* responsibilities) const {
+double Rows::sweep_chains(const double* eta, double* mean, std::vector<double>* responsibilities,
+                          std::vector<double>* filtered) const {
   const auto states = static_cast<size_t>(data_.states);
   const auto rows = static_cast<size_t>(data_.rows);
   std::vector<double> features(static_cast<size_t>(num_features() * kRowTile));
@@ -179,6 +179,7 @@ double Rows::sweep_chains(const double* eta, double* mean,
     for (size_t j = 0; j < states; ++j) f[j] /= sum;
     total += std::log(sum) + top[n];
   }
+  if (filtered != nullptr) *filtered = forward;
   // r_n = forward_n backward_n, backward by the same scales.
   std::vector<double> backward(states, 1.0), next(states);
   for (size_t n = rows; n-- > 0;) {
@@ -249,6 +250,11 @@ bool Rows::update(std::span<const double> eta, std::span<double> mean) {
     for (size_t s = 0; s < mean.size(); ++s) mean[s] += batch_scale_ * partial[p][s];
   }
   return std::isfinite(log_partition_);
+}
+
+double Rows::log_sum(std::span<const double> eta, std::span<const double>) const {
+  if (!data_.follows.empty()) return sweep_chains(eta.data(), nullptr, nullptr);
+  return sweep_rows(eta.data(), 0, data_.rows, nullptr);
 }
 
 /// Rows go to the nearest of K of them that lie apart, by the columns in their deviations.
@@ -328,10 +334,15 @@ void Rows::start(numeric::RandomStream& random, std::span<double> mean) {
 }
 
 void Rows::responsibilities(int64_t first, int64_t count, std::span<double> r) const {
+  responsibilities(eta_.data(), first, count, r);
+}
+
+void Rows::responsibilities(const double* eta, int64_t first, int64_t count,
+                            std::span<double> r) const {
   const auto states = static_cast<size_t>(data_.states);
   if (!data_.follows.empty()) {
     std::vector<double> all;
-    sweep_chains(eta_.data(), nullptr, &all);
+    sweep_chains(eta, nullptr, &all);
     std::copy_n(all.begin() + first * data_.states, count * data_.states, r.begin());
     return;
   }
@@ -340,7 +351,7 @@ void Rows::responsibilities(int64_t first, int64_t count, std::span<double> r) c
   double log_sum[kRowTile];
   for (int64_t at = first; at < first + count; at += kRowTile) {
     const int64_t width = std::min(kRowTile, first + count - at);
-    scores(eta_.data(), at, width, features.data(), tile.data());
+    scores(eta, at, width, features.data(), tile.data());
     VINCI_SIMD_SELECT(normalise_rows)(data_.states, width, tile.data(), log_sum);
     for (int64_t l = 0; l < width; ++l) {
       for (size_t k = 0; k < states; ++k) {
@@ -359,25 +370,42 @@ std::vector<double> Rows::state_counts() const {
   return counts;
 }
 
-void Rows::draw(numeric::RandomStream& random, std::span<double> values) const {
-  std::vector<double> r(static_cast<size_t>(data_.rows * data_.states));
-  responsibilities(0, data_.rows, r);
-  for (size_t n = 0; n < values.size(); ++n) {
-    const std::span<const double> row(r.data() + n * static_cast<size_t>(data_.states),
-                                      static_cast<size_t>(data_.states));
-    values[n] = static_cast<double>(random.categorical(row) + data_.first_state);
+void Rows::visit_states(std::span<const double> eta, std::span<const double>,
+                        const StateVisitor& visit) const {
+  const auto states = static_cast<size_t>(data_.states);
+  // Chains are swept as a whole, whatever part of them is asked for.
+  const int64_t step = data_.follows.empty() ? kRowTile : data_.rows;
+  std::vector<double> r(static_cast<size_t>(std::min(step, data_.rows)) * states);
+  for (int64_t first = 0; first < data_.rows; first += step) {
+    const int64_t count = std::min(step, data_.rows - first);
+    responsibilities(eta.data(), first, count, r);
+    for (int64_t n = 0; n < count; ++n) {
+      visit(leaves_[static_cast<size_t>(first + n)], data_.first_state,
+            {r.data() + static_cast<size_t>(n) * states, states});
+    }
   }
 }
 
-void Rows::leaf_means(std::span<double> means) const {
-  std::vector<double> r(static_cast<size_t>(data_.rows * data_.states));
-  responsibilities(0, data_.rows, r);
-  for (size_t n = 0; n < means.size(); ++n) {
-    means[n] = 0;
-    for (int64_t k = 0; k < data_.states; ++k) {
-      means[n] += r[n * static_cast<size_t>(data_.states) + static_cast<size_t>(k)] *
-                  static_cast<double>(data_.first_state + k);
+/// Chains backward: p(z_n | z_{n+1}, rows up to n) is the filtered one times the transition.
+void Rows::draw_states(std::span<const double> eta, std::span<const double> values,
+                       numeric::RandomStream& random, std::span<double> states) const {
+  if (data_.follows.empty()) return Variable::draw_states(eta, values, random, states);
+  const auto count = static_cast<size_t>(data_.states);
+  std::vector<double> filtered, p(count);
+  sweep_chains(eta.data(), nullptr, nullptr, &filtered);
+  int64_t next = -1;
+  for (auto n = static_cast<size_t>(data_.rows); n-- > 0;) {
+    const bool has_next = n + 1 < static_cast<size_t>(data_.rows) && data_.follows[n + 1];
+    double top = -std::numeric_limits<double>::infinity();
+    for (size_t k = 0; k < count && has_next; ++k) {
+      p[k] = std::log(filtered[n * count + k]) +
+             eta[static_cast<size_t>(slot_of_transition(static_cast<int64_t>(k), next))];
+      top = std::max(top, p[k]);
     }
+    for (size_t k = 0; k < count; ++k)
+      p[k] = has_next ? std::exp(p[k] - top) : filtered[n * count + k];
+    next = random.categorical(p);
+    states[static_cast<size_t>(leaves_[n])] = static_cast<double>(next + data_.first_state);
   }
 }
 

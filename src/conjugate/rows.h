@@ -41,14 +41,18 @@ class Rows final : public Variable {
   int64_t num_statistics() const override;
   bool update(std::span<const double> eta, std::span<double> mean) override;
   void start(numeric::RandomStream& random, std::span<double> mean) override;
-  void draw(numeric::RandomStream& random, std::span<double> values) const override;
-  void leaf_means(std::span<double> means) const override;
+  bool is_discrete() const override { return true; }
+  bool is_summed() const override { return true; }
+  double log_sum(std::span<const double> eta, std::span<const double> values) const override;
+  void visit_states(std::span<const double> eta, std::span<const double> values,
+                    const StateVisitor& visit) const override;
+  void draw_states(std::span<const double> eta, std::span<const double> values,
+                   numeric::RandomStream& random, std::span<double> states) const override;
   bool is_plate() const override { return true; }
   void set_pool(numeric::ThreadPool* pool) override { pool_ = pool; }
   int64_t num_units() const override;
   void set_batch(int64_t first, int64_t count, double scale) override;
 
-  const RowData& data() const { return data_; }
   int64_t slot_of_feature(int64_t k, int64_t s) const { return k * num_features() + s; }
   int64_t slot_of_category(size_t c, int64_t value, int64_t k) const {
     return category_first_[c] + value * data_.states + k;
@@ -71,8 +75,12 @@ class Rows final : public Variable {
               double* scores) const;
   void accumulate(int64_t first, int64_t count, const double* features, const double* r,
                   double* mean) const;
+  /// mean: null where only the sum is wanted.
   double sweep_rows(const double* eta, int64_t first, int64_t count, double* mean) const;
-  double sweep_chains(const double* eta, double* mean, std::vector<double>* responsibilities) const;
+  /// responsibilities, filtered: null, or p(z_n | all rows) and p(z_n | rows up to n), [rows][K].
+  double sweep_chains(const double* eta, double* mean, std::vector<double>* responsibilities,
+                      std::vector<double>* filtered = nullptr) const;
+  void responsibilities(const double* eta, int64_t first, int64_t count, std::span<double> r) const;
 
   RowData data_;
   std::vector<int64_t> category_first_;
@@ -94,6 +102,7 @@ struct AdmixtureData {
   std::vector<double> count;
   std::vector<double> alpha;    // [documents][topics], or [topics] for all
   std::vector<int32_t> leaves;  // theta, [documents][topics]
+  std::vector<int32_t> states;  // the discrete leaves, of the occurrences of each word in order
   int64_t max_inner = 100;
   double inner_tolerance = 1e-3;  // mean change of the concentrations
 };
@@ -104,9 +113,12 @@ class Admixture final : public Variable {
   int64_t num_statistics() const override { return data_.words * data_.topics; }
   bool update(std::span<const double> eta, std::span<double> mean) override;
   void start(numeric::RandomStream& random, std::span<double> mean) override;
+  bool is_summed() const override { return true; }
+  double log_sum(std::span<const double> eta, std::span<const double> values) const override;
   void draw(numeric::RandomStream& random, std::span<double> values) const override;
   double log_density(std::span<const double> values) const override;
-  void leaf_means(std::span<double> means) const override;
+  void visit_states(std::span<const double> eta, std::span<const double> values,
+                    const StateVisitor& visit) const override;
   void describe(std::span<const std::string> leaf_names,
                 std::vector<NamedDistribution>& out) const override;
   bool is_plate() const override { return true; }
@@ -115,13 +127,16 @@ class Admixture final : public Variable {
   void set_batch(int64_t first, int64_t count, double scale) override;
   /// Concentrations of theta, [documents][topics].
   const std::vector<double>& concentrations() const { return gamma_; }
-  const AdmixtureData& data() const { return data_; }
 
  private:
   double alpha(int64_t d, int64_t k) const {
     return data_.alpha[static_cast<size_t>(
         static_cast<int64_t>(data_.alpha.size()) == data_.topics ? k : d * data_.topics + k)];
   }
+  /// exp(eta_wk - top_w), [words][stride], and top_w = max_k eta_wk.
+  std::vector<double> word_table(std::span<const double> eta, int64_t stride,
+                                 std::vector<double>& top) const;
+
   AdmixtureData data_;
   std::vector<double> gamma_;
   numeric::ThreadPool* pool_ = nullptr;

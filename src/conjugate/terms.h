@@ -102,9 +102,12 @@ struct Statements {
   double constant = 0;
   std::vector<int32_t> parent;   // of leaves: union-find of those that are jointly normal
   std::vector<char> in_product;  // leaf stands in a product with another
+  std::vector<int32_t> product;  // union-find of the leaves that stand in products together
 
-  int32_t find(int32_t leaf);
-  void unite(int32_t a, int32_t b);
+  int32_t find(int32_t leaf) { return root(parent, leaf); }
+  void unite(int32_t a, int32_t b) { unite(parent, a, b); }
+  static int32_t root(std::vector<int32_t>& parent, int32_t leaf);
+  static void unite(std::vector<int32_t>& parent, int32_t a, int32_t b);
 };
 
 /// Writes densities as terms. One object for each run over a program.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,6 +25,10 @@ struct NamedDistribution {
   std::string family;  // `normal`
   std::vector<std::pair<std::string, double>> params;
 };
+
+/// x > 0 of which x^power is gamma of this shape and rate.
+NamedDistribution describe_power_gamma(const std::string& name, double power, double shape,
+                                       double rate);
 
 /// Laws: (1) `update` gives mean = dA / d eta; (2) the entropy A - eta . mean - E[log h] is that of
 /// the density that `log_density` gives, of which `draw` draws.
@@ -52,13 +57,31 @@ class Variable {
   virtual int64_t num_units() const { return 0; }
   virtual void set_batch(int64_t first, int64_t count, double scale);
 
-  /// Values of the leaves.
+  /// Whether its leaves are discrete parameters.
+  virtual bool is_discrete() const { return false; }
+  /// Whether Network::log_density sums or integrates it out: discrete and auxiliary variables.
+  virtual bool is_summed() const { return leaves_.empty(); }
+  /// u at values of the leaves, of a variable that is not summed out.
+  virtual void statistics(std::span<const double> values, std::span<double> u) const;
+  /// log sum h exp(eta . u) over a variable that is summed out: A(eta), and q stays where it is.
+  /// `values`: of its leaves, which matter where these stay (the shares of an admixture).
+  virtual double log_sum(std::span<const double> eta, std::span<const double> values) const;
+
+  /// p(state given the rest) of each discrete leaf that it stands for, under natural parameters
+  /// `eta`; `values` as of `log_sum`. `visit` gets the leaf, its lowest state and the
+  /// probabilities.
+  using StateVisitor = std::function<void(int32_t, int64_t, std::span<const double>)>;
+  virtual void visit_states(std::span<const double> eta, std::span<const double> values,
+                            const StateVisitor& visit) const;
+  /// Draws them, jointly: `states` is indexed by leaf.
+  virtual void draw_states(std::span<const double> eta, std::span<const double> values,
+                           numeric::RandomStream& random, std::span<double> states) const;
+
+  /// Values of the leaves, of a variable whose leaves are not discrete.
   virtual void draw(numeric::RandomStream& random, std::span<double> values) const;
   /// log q of values of the leaves, with respect to the free ones among them (K - 1 of a simplex,
   /// the lower triangle of a symmetric matrix).
   virtual double log_density(std::span<const double> values) const;
-  /// E[leaf], one for each leaf; NaN where there is none.
-  virtual void leaf_means(std::span<double> means) const;
   /// `leaf_name`: of a leaf, as people write it.
   virtual void describe(std::span<const std::string> leaf_names,
                         std::vector<NamedDistribution>& out) const;
@@ -81,13 +104,12 @@ class PowerGamma final : public Variable {
   int64_t num_statistics() const override { return 2; }
   bool update(std::span<const double> eta, std::span<double> mean) override;
   void start(numeric::RandomStream& random, std::span<double> mean) override;
+  void statistics(std::span<const double> values, std::span<double> u) const override;
+  double log_sum(std::span<const double> eta, std::span<const double> values) const override;
   void draw(numeric::RandomStream& random, std::span<double> values) const override;
   double log_density(std::span<const double> values) const override;
-  void leaf_means(std::span<double> means) const override;
   void describe(std::span<const std::string> leaf_names,
                 std::vector<NamedDistribution>& out) const override;
-  double shape() const { return shape_; }
-  double rate() const { return rate_; }
 
  private:
   double power_;
@@ -102,12 +124,11 @@ class Dirichlet final : public Variable {
   int64_t num_statistics() const override { return static_cast<int64_t>(alpha_.size()); }
   bool update(std::span<const double> eta, std::span<double> mean) override;
   void start(numeric::RandomStream& random, std::span<double> mean) override;
+  void statistics(std::span<const double> values, std::span<double> u) const override;
   void draw(numeric::RandomStream& random, std::span<double> values) const override;
   double log_density(std::span<const double> values) const override;
-  void leaf_means(std::span<double> means) const override;
   void describe(std::span<const std::string> leaf_names,
                 std::vector<NamedDistribution>& out) const override;
-  const std::vector<double>& alpha() const { return alpha_; }
 
  private:
   bool is_probability_;
@@ -121,9 +142,11 @@ class Categorical final : public Variable {
   int64_t num_statistics() const override { return static_cast<int64_t>(probability_.size()); }
   bool update(std::span<const double> eta, std::span<double> mean) override;
   void start(numeric::RandomStream& random, std::span<double> mean) override;
-  void draw(numeric::RandomStream& random, std::span<double> values) const override;
-  double log_density(std::span<const double> values) const override;
-  void leaf_means(std::span<double> means) const override;
+  bool is_discrete() const override { return true; }
+  bool is_summed() const override { return true; }
+  double log_sum(std::span<const double> eta, std::span<const double> values) const override;
+  void visit_states(std::span<const double> eta, std::span<const double> values,
+                    const StateVisitor& visit) const override;
   void describe(std::span<const std::string> leaf_names,
                 std::vector<NamedDistribution>& out) const override;
 
@@ -141,6 +164,7 @@ class PolyaGamma final : public Variable {
   int64_t num_statistics() const override { return 1; }
   bool update(std::span<const double> eta, std::span<double> mean) override;
   void start(numeric::RandomStream& random, std::span<double> mean) override;
+  double log_sum(std::span<const double> eta, std::span<const double> values) const override;
 
  private:
   double count_;
@@ -155,6 +179,7 @@ class TruncatedNormal final : public Variable {
   int64_t num_statistics() const override { return 1; }
   bool update(std::span<const double> eta, std::span<double> mean) override;
   void start(numeric::RandomStream& random, std::span<double> mean) override;
+  double log_sum(std::span<const double> eta, std::span<const double> values) const override;
 
  private:
   double sign_;

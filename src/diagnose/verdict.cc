@@ -159,6 +159,36 @@ void judge_starts(const Evidence& e, Judge& judge) {
   }
 }
 
+/// Modes that are equal by a symmetry: what depends on them is right within one of them only.
+void judge_symmetries(const Evidence& e, Judge& judge) {
+  constexpr std::string_view kBreak =
+      "Break the symmetry of the model, for instance by priors that differ.";
+  if (!e.image_modes.empty()) {
+    const double best = *std::max_element(e.image_modes.begin(), e.image_modes.end());
+    if (best > kNegligibleMode) {
+      judge.lower_to(Grade::kBad,
+                     fmt::format("Other labels or signs make another mode, with about exp({:.1f}) "
+                                 "times the mass, and the draws are of one.",
+                                 best));
+      judge.suggest(kBreak);
+    }
+  }
+  if (e.symmetries.empty()) return;
+  std::string which;
+  for (size_t k = 0; k < e.symmetries.size(); ++k) {
+    which += (k == 0 ? "" : k + 1 < e.symmetries.size() ? ", " : " and ") + e.symmetries[k];
+  }
+  const std::string count = e.log_equal_modes < std::log(1e6)
+                                ? fmt::format("{:.0f}", std::exp(e.log_equal_modes))
+                                : fmt::format("exp({:.0f})", e.log_equal_modes);
+  judge.lower_to(Grade::kUsable,
+                 fmt::format("The {} are arbitrary: the posterior has {} equal modes, of which the "
+                             "draws are one. What depends on them is that mode's; what does not, "
+                             "k-hat judges.",
+                             which, count));
+  judge.suggest(kBreak);
+}
+
 }  // namespace
 
 Estimate elbo_from_log_ratios(std::span<const double> log_ratios) {
@@ -243,12 +273,15 @@ Verdict judge(const Evidence& e) {
   }
   judge_optimisation(e, judge);
   judge_starts(e, judge);
+  judge_symmetries(e, judge);
   if (!e.sampled && !e.chains_certify && e.dim > 100 &&
       e.ess < 0.01 * static_cast<double>(e.num_judged)) {
     judge.lower_to(Grade::kBad, fmt::format("{} draws have an effective sample size of {:.0f}.",
                                             e.num_judged, e.ess));
   }
-  return judge.take();
+  Verdict verdict = judge.take();
+  verdict.is_of_one_mode = !e.symmetries.empty();
+  return verdict;
 }
 
 }  // namespace vinci::diagnose

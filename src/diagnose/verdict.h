@@ -66,6 +66,13 @@ struct Evidence {
   /// Other optima, which converged and differ from the fit: estimated log mass relative to it, in
   /// nats.
   std::vector<double> other_modes;
+  /// Symmetries of the density that q does not have ("labels of states 1, 2 of `z`"), and the log
+  /// of the number of equal modes that they make, of which q is one.
+  std::vector<std::string> symmetries;
+  double log_equal_modes = 0;
+  /// Images of q under exchanged labels or turned signs that are modes too, not equal: their log
+  /// mass relative to q's.
+  std::vector<double> image_modes;
   std::ptrdiff_t num_starts = 0;
   std::ptrdiff_t num_failed_starts = 0;
 };
@@ -74,11 +81,13 @@ struct Verdict {
   Grade grade = Grade::kBad;
   std::vector<std::string> reasons;      // each a sentence; never empty
   std::vector<std::string> suggestions;  // each a sentence
+  bool is_of_one_mode = false;           // of several that are equal by a symmetry
 };
 
 /// good: k-hat <= 0.5 and nothing speaks against it: means, deviations and tails may be used.
 /// usable: k-hat up to min(0.7, 1 - 1/log10 S), or short chains that find the marginals right, or
 /// agreeing populations of particles: means and deviations may be used, tails with care.
+/// usable too: of several modes that are equal by a symmetry of the density, the draws are of one.
 /// bad: the draws are not draws of the posterior, or nothing shows that they are. Regardless of
 /// k-hat: no finite density, a density that does not fall off, more than 1 % draws of zero density
 /// (half, where weights take care of them), another optimum of more than 1e-3 of the mass, an

@@ -26,6 +26,7 @@ std::string to_json(const RunRecord& record) {
                 {"ess", p.ess},          {"mcse", p.mcse}, {"mean_error", p.mean_error},
                 {"sd_error", p.sd_error}};
     if (p.is_point) row["point"] = true;
+    if (p.is_of_one_mode) row["one_mode"] = true;
     if (!p.probabilities.empty()) {
       row["first_state"] = p.first_state;
       row["probabilities"] = p.probabilities;

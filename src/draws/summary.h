@@ -22,10 +22,11 @@ struct ParameterSummary {
   double q50 = kUnknown;
   double q95 = kUnknown;
   double khat = kUnknown;
-  double ess = kUnknown;   ///< effective sample size of the draws
-  double rhat = kUnknown;  ///< of several chains
-  bool is_point = false;   ///< learned, not integrated out: its value, without uncertainty
-  double mcse = kUnknown;  ///< Monte Carlo standard error of the mean
+  double ess = kUnknown;        ///< effective sample size of the draws
+  double rhat = kUnknown;       ///< of several chains
+  bool is_point = false;        ///< learned, not integrated out: its value, without uncertainty
+  bool is_of_one_mode = false;  ///< other in the other modes that the posterior has by a symmetry
+  double mcse = kUnknown;       ///< Monte Carlo standard error of the mean
   /// How far the approximation's own mean and sd may be from the posterior's at most.
   double mean_error = kUnknown;
   double sd_error = kUnknown;

@@ -70,6 +70,9 @@ FitResult fit_given(const LogDensity& density, const GivenFit& given, const FitO
   e.stopped_early = !given.converged;
   e.cancelled = result.cancelled;
   e.budget_spent = result.budget_spent;
+  e.symmetries = given.symmetries;
+  e.log_equal_modes = given.log_equal_modes;
+  e.image_modes = given.image_modes;
   e.improper = tails.improper;
   e.improper_coordinate = tails.coordinate;
   result.verdict = diagnose::judge(e);

@@ -14,6 +14,10 @@ struct GivenFit {
   std::vector<Stage> stages;
   bool converged = false;
   bool cancelled = false;
+  // See diagnose::Evidence.
+  std::vector<std::string> symmetries;
+  double log_equal_modes = 0;
+  std::vector<double> image_modes;
 };
 
 /// k-hat, ELBO, evidence and verdict from draws of q, which are handed out as by `fit`: reweighted

@@ -9,16 +9,19 @@ namespace vinci::model {
 
 JointLogDensity::JointLogDensity(const graph::Graph& graph, int64_t num_continuous,
                                  std::vector<graph::Scalar> outputs)
-    : num_continuous_(num_continuous),
+    : traced_(graph),
+      num_continuous_(num_continuous),
       variables_(graph.discrete_variables()),
-      outputs_(std::move(outputs)),
-      graph_(graph::expand_choices(graph, static_cast<int>(num_continuous), outputs_)) {
-  graph::run_passes(graph_);
-  plan_ = std::make_unique<exec::ExecutionPlan>(graph_);
-  exec::PlanOptions options;
-  options.terms = false;
-  options.outputs = outputs_;
-  output_plan_ = std::make_unique<exec::ExecutionPlan>(graph_, options);
+      outputs_(std::move(outputs)) {}
+
+const JointLogDensity::Planned& JointLogDensity::density() const {
+  std::call_once(density_made_, [&] {
+    std::vector<graph::Scalar> none;
+    density_.graph = graph::expand_choices(traced_, static_cast<int>(num_continuous_), none, true);
+    graph::run_passes(density_.graph);
+    density_.plan = std::make_unique<exec::ExecutionPlan>(density_.graph);
+  });
+  return density_;
 }
 
 void JointLogDensity::evaluate(LaneMatrix points, std::span<double> value,
@@ -29,14 +32,23 @@ void JointLogDensity::evaluate(LaneMatrix points, std::span<double> value,
 void JointLogDensity::evaluate(LaneMatrix points, std::span<double> value,
                                MutableLaneMatrix gradient,
                                std::span<double> value_no_jacobian) const {
-  plan_->evaluate(points, value, gradient, value_no_jacobian);
+  density().plan->evaluate(points, value, gradient, value_no_jacobian);
   for (Index row = num_continuous_; row < gradient.rows; ++row) {
     std::fill_n(gradient.row(row), gradient.lanes, 0.0);
   }
 }
 
 void JointLogDensity::constrain(LaneMatrix points, MutableLaneMatrix constrained) const {
-  output_plan_->evaluate_outputs(points, constrained);
+  std::call_once(outputs_made_, [&] {
+    std::vector<graph::Scalar> outputs = outputs_;
+    constrained_.graph =
+        graph::expand_choices(traced_, static_cast<int>(num_continuous_), outputs, false);
+    exec::PlanOptions options;
+    options.terms = false;
+    options.outputs = outputs;
+    constrained_.plan = std::make_unique<exec::ExecutionPlan>(constrained_.graph, options);
+  });
+  constrained_.plan->evaluate_outputs(points, constrained);
 }
 
 }  // namespace vinci::model

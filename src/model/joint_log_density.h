@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "exec/plan.h"
@@ -18,7 +19,8 @@ namespace vinci::model {
 /// of the gradient are 0.
 class JointLogDensity final : public LogDensity {
  public:
-  /// `graph`: as traced, with its discrete variables. `outputs`: what `constrain` returns.
+  /// `graph`: as traced, with its discrete variables; it outlives this object. `outputs`: what
+  /// `constrain` returns. Density and outputs are planned at their first use.
   JointLogDensity(const graph::Graph& graph, int64_t num_continuous,
                   std::vector<graph::Scalar> outputs);
 
@@ -34,15 +36,21 @@ class JointLogDensity final : public LogDensity {
   /// Parameters, discrete ones included, and transformed parameters: constrained[k][lane].
   void constrain(LaneMatrix points, MutableLaneMatrix constrained) const;
   /// The graph that the plan evaluates: discrete variable m is coordinate D + m.
-  const graph::Graph& graph() const { return graph_; }
+  const graph::Graph& graph() const { return density().graph; }
 
  private:
+  struct Planned {
+    graph::Graph graph;
+    std::unique_ptr<exec::ExecutionPlan> plan;
+  };
+  const Planned& density() const;
+
+  const graph::Graph& traced_;
   Index num_continuous_;
   std::vector<graph::DiscreteVariable> variables_;
   std::vector<graph::Scalar> outputs_;
-  graph::Graph graph_;
-  std::unique_ptr<exec::ExecutionPlan> plan_;
-  std::unique_ptr<exec::ExecutionPlan> output_plan_;
+  mutable std::once_flag density_made_, outputs_made_;
+  mutable Planned density_, constrained_;
 };
 
 }  // namespace vinci::model

@@ -46,8 +46,8 @@ std::vector<std::string> cells(const ParameterSummary& p, LastColumns last, bool
     out.push_back(std::isfinite(p.ess) ? number_text(p.ess, 0) : "-");
   if (with_extra) {
     const double extra = last == LastColumns::kKhat ? p.khat : p.rhat;
-    if (p.is_point) {
-      out.push_back("point");
+    if (last == LastColumns::kKhat && (p.is_point || p.is_of_one_mode)) {
+      out.push_back(p.is_point ? "point" : "mode");
       return out;
     }
     out.push_back(std::isnan(extra) ? "-" : number_text(extra, last == LastColumns::kKhat ? 2 : 3));
@@ -102,7 +102,8 @@ std::string table(std::span<const ParameterSummary> all, const std::string& file
   if (parameters.empty()) return {};
   const bool with_extra =
       std::any_of(parameters.begin(), parameters.end(), [&](const ParameterSummary& p) {
-        return p.is_point || !std::isnan(last == LastColumns::kKhat ? p.khat : p.rhat);
+        return p.is_point || p.is_of_one_mode ||
+               !std::isnan(last == LastColumns::kKhat ? p.khat : p.rhat);
       });
   const std::string see = file.empty() ? std::string() : fmt::format(" (see {})", file);
   std::vector<std::vector<std::string>> rows = {heading(last, with_extra)};

@@ -1,0 +1,154 @@
+#include "api/conjugate_coordinates.h"
+
+#include <cmath>
+#include <limits>
+
+#include "base/check.h"
+#include "lower/tracer.h"
+#include "lower/transforms.h"
+
+namespace vinci::api {
+
+namespace {
+constexpr uint32_t kStateStream = 0x7374617a;
+/// Where a draw on the boundary (it underflowed) is put: far out, of density zero.
+constexpr double kNowhere = 1e10;
+}  // namespace
+
+ConjugateCoordinates::ConjugateCoordinates(std::shared_ptr<const conjugate::Conjugate> network,
+                                           const model::Model& model)
+    : network_(std::move(network)), dim_(model.dim()) {
+  const conjugate::Statements& s = network_->statements;
+  position_.assign(s.leaves.size(), -1);
+  int64_t first = 0;
+  for (const model::VariableInfo& v : model.variables()) {
+    for (const conjugate::Parameter& p : s.parameters) {
+      if (p.name != v.name || v.block != model::VariableInfo::Block::kParameters) continue;
+      const auto order = lower::column_major_positions(p.type.all_dims());
+      for (size_t k = 0; k < order.size(); ++k) {
+        position_[static_cast<size_t>(p.leaves[static_cast<size_t>(order[k])])] =
+            first + static_cast<int64_t>(k);
+      }
+    }
+    first += static_cast<int64_t>(v.columns.size());
+  }
+  for (const conjugate::Parameter& p : s.parameters) {
+    if (p.type.base == syntax::BaseType::kInt)
+      discrete_.insert(discrete_.end(), p.leaves.begin(), p.leaves.end());
+  }
+}
+
+bool ConjugateCoordinates::to_coordinates(std::span<const double> values,
+                                          std::vector<double>& coordinates) const {
+  coordinates.clear();
+  bool inside = true;
+  for (const conjugate::Parameter& p : network_->statements.parameters) {
+    if (p.type.base == syntax::BaseType::kInt) continue;
+    lower::Value constant = lower::make_undefined(p.type);
+    for (size_t k = 0; k < p.leaves.size(); ++k)
+      constant.elements[k] = values[static_cast<size_t>(p.leaves[k])];
+    inside = lower::unconstrain(p.type, constant, coordinates).empty() && inside;
+  }
+  return inside && static_cast<Index>(coordinates.size()) == dim();
+}
+
+void ConjugateCoordinates::to_leaves(LaneMatrix points, std::vector<std::vector<double>>& values,
+                                     std::span<double> log_jacobian) const {
+  graph::Graph constants;  // of which none becomes a node
+  std::vector<graph::Scalar> unconstrained, jacobian;
+  values.resize(static_cast<size_t>(points.lanes));
+  for (Index l = 0; l < points.lanes; ++l) {
+    std::vector<double>& own = values[static_cast<size_t>(l)];
+    own.resize(num_leaves());
+    jacobian.clear();
+    Index next = 0;
+    for (const conjugate::Parameter& p : network_->statements.parameters) {
+      if (p.type.base == syntax::BaseType::kInt) continue;
+      const int64_t count = lower::unconstrained_size(p.type);
+      unconstrained.clear();
+      for (int64_t k = 0; k < count; ++k) unconstrained.emplace_back(points(next++, l));
+      const lower::Value value =
+          lower::constrain(constants, p.type, unconstrained, p.span, p.name, &jacobian);
+      for (size_t k = 0; k < p.leaves.size(); ++k)
+        own[static_cast<size_t>(p.leaves[k])] = value.elements[k].constant();
+    }
+    double sum = 0;
+    for (const graph::Scalar& j : jacobian) sum += j.constant();
+    log_jacobian[static_cast<size_t>(l)] = sum;
+  }
+}
+
+double ConjugateFamily::entropy() const { return std::numeric_limits<double>::quiet_NaN(); }
+
+void ConjugateFamily::draw(numeric::RandomKey key, uint32_t step, uint32_t first_lane,
+                           MutableLaneMatrix points, std::span<double> log_q) const {
+  const conjugate::Network& network = coordinates_->conjugate().network;
+  std::vector<double> values(coordinates_->num_leaves()), at;
+  for (Index l = 0; l < points.lanes; ++l) {
+    numeric::RandomStream random(key.seed + 0x9e3779b97f4a7c15u * step, key.stream ^ 0x636a0000u,
+                                 first_lane + static_cast<uint32_t>(l));
+    network.draw(random, values);
+    const bool inside = coordinates_->to_coordinates(values, at);
+    for (Index d = 0; d < dim(); ++d) points(d, l) = inside ? at[static_cast<size_t>(d)] : kNowhere;
+  }
+  this->log_q({points.data, points.rows, points.lanes, points.stride}, log_q);
+}
+
+void ConjugateFamily::log_q(LaneMatrix points, std::span<double> log_q) const {
+  std::vector<std::vector<double>> values;
+  coordinates_->to_leaves(points, values, log_q);
+  for (size_t l = 0; l < values.size(); ++l)
+    log_q[l] += coordinates_->conjugate().network.log_q(values[l]);
+}
+
+void ConjugateDensity::evaluate(LaneMatrix points, std::span<double> value,
+                                MutableLaneMatrix gradient) const {
+  VINCI_CHECK(gradient.data == nullptr);
+  std::vector<std::vector<double>> values;
+  coordinates_->to_leaves(points, values, value);
+  for (size_t l = 0; l < values.size(); ++l) {
+    value[l] += coordinates_->conjugate().network.log_density(values[l]);
+    if (std::isnan(value[l])) value[l] = -std::numeric_limits<double>::infinity();
+  }
+}
+
+void draw_states(const ConjugateCoordinates& coordinates, LaneMatrix points, uint64_t seed,
+                 uint64_t first, MutableLaneMatrix states) {
+  std::vector<std::vector<double>> values;
+  std::vector<double> unused(static_cast<size_t>(points.lanes));
+  coordinates.to_leaves(points, values, unused);
+  for (Index l = 0; l < points.lanes; ++l) {
+    std::vector<double>& own = values[static_cast<size_t>(l)];
+    numeric::RandomStream random(seed, kStateStream,
+                                 static_cast<uint32_t>(first + static_cast<uint64_t>(l)));
+    coordinates.conjugate().network.draw_states(own, random);
+    for (Index m = 0; m < states.rows; ++m) {
+      states(m, l) =
+          own[static_cast<size_t>(coordinates.discrete_leaves()[static_cast<size_t>(m)])];
+    }
+  }
+}
+
+void add_state_probabilities(const ConjugateCoordinates& coordinates, LaneMatrix points,
+                             std::span<const double> weights, std::span<double> sum) {
+  const auto& leaves = coordinates.conjugate().statements.leaves;
+  std::vector<size_t> first_of_leaf(leaves.size());
+  size_t next = 0;
+  for (const int32_t leaf : coordinates.discrete_leaves()) {
+    const conjugate::Leaf& z = leaves[static_cast<size_t>(leaf)];
+    first_of_leaf[static_cast<size_t>(leaf)] = next;
+    next += static_cast<size_t>(z.high - z.low + 1);
+  }
+  std::vector<std::vector<double>> values;
+  std::vector<double> unused(static_cast<size_t>(points.lanes));
+  coordinates.to_leaves(points, values, unused);
+  for (size_t l = 0; l < values.size(); ++l) {
+    coordinates.conjugate().network.visit_states(
+        values[l], [&](int32_t leaf, int64_t, std::span<const double> p) {
+          for (size_t k = 0; k < p.size(); ++k)
+            sum[first_of_leaf[static_cast<size_t>(leaf)] + k] += weights[l] * p[k];
+        });
+  }
+}
+
+}  // namespace vinci::api
