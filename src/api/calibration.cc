@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "api/conjugate_fit.h"
 #include "draws/draws.h"
 #include "numeric/parallel/thread_pool.h"
 #include "report/format.h"
@@ -128,7 +129,22 @@ Replica run_replica(const TypedProgramPtr& program, const data::DataTable& table
   fit.threads = 1;
   Context quiet;
   quiet.cancel = context.cancel;
-  const infer::FitResult result = infer::fit(*model, fit, quiet);
+  std::shared_ptr<ConjugateFit> ascent;
+  std::shared_ptr<const ConjugateCoordinates> coordinates;
+  if (may_be_conjugate(fit)) {
+    // The program was found to fit, if it has to: what is left are improper posteriors.
+    std::vector<conjugate::Misfit> misfits;
+    ascent = fit_conjugate(*program, table, fit, {.data_seed = seed}, misfits, sink, quiet);
+    if (ascent) coordinates = std::make_shared<ConjugateCoordinates>(ascent->model, *model);
+    if (!ascent && fit.method == infer::Method::kCavi) {
+      replica.failure = misfits.empty() ? "interrupted" : misfits[0].message;
+      replica.interrupted = context.cancelled();
+      return replica;
+    }
+  }
+  ConjugateNotes notes;
+  const infer::FitResult result =
+      fit_or_judge(*model, ascent.get(), coordinates, fit, quiet, notes);
   replica.interrupted = result.cancelled;
   replica.grade = result.verdict.grade;
   if (result.num_draws == 0) {
@@ -202,6 +218,16 @@ std::optional<CalibrationOutcome> calibrate(const TypedProgramPtr& program,
         .with_hint(
             "draw `mu_` and data in `transformed data`, then `array[1] int ranks_ = {mu > mu_};`");
     return std::nullopt;
+  }
+  if (options.fit.method == infer::Method::kCavi) {
+    std::vector<conjugate::Misfit> misfits;
+    conjugate::CompileOptions compile_options;
+    compile_options.seed = options.seed;
+    compile_options.context = &context;
+    if (!conjugate::compile(*program, table, compile_options, misfits, sink)) {
+      report_misfits(misfits, sink);
+      return std::nullopt;
+    }
   }
   std::vector<Replica> replicas(static_cast<size_t>(options.replicas));
   std::atomic<Index> done{0};

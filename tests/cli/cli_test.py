@@ -538,6 +538,28 @@ generated quantities {
         self.assertIn("verdict: calibrated", text)
         self.assertRegex(text, r"alpha +0\.\d")
 
+    def test_coordinate_ascent_is_calibrated(self):
+        # Each replica is compiled to conjugate factors anew: transformed data drew other outcomes.
+        self.write("m.stan", """data { int N; }
+transformed data {
+  real tau_ = gamma_rng(4, 2);
+  real mu_ = normal_rng(0, 1 / sqrt(tau_));
+  array[N] real y = normal_rng(rep_vector(mu_, N), 1 / sqrt(tau_));
+}
+parameters { real mu; real<lower=0> tau; }
+model { tau ~ gamma(4, 2); mu ~ normal(0, inv_sqrt(tau)); y ~ normal(mu, inv_sqrt(tau)); }
+generated quantities { array[2] int ranks_ = {mu > mu_, tau > tau_}; }
+""")
+        self.write("d.json", '{"N": 5}')
+        for method in ("cavi", "auto"):
+            done = self.expect(0, "calibrate", "m.stan", "d.json", "--json", "--replicas", 60, "--method", method)
+            result = json.loads(done.out)
+            self.assertEqual(result["verdict"], "calibrated")
+            self.assertEqual(result["verdicts"]["good"], 60)
+        self.write("r.stan", "transformed data { real y = normal_rng(0, 1); } parameters { real x; } "
+                             "model { x ~ logistic(0, 1); y ~ normal(x, 1); } generated quantities { array[1] int ranks_ = {x > 0}; }")
+        self.expect_error(2, "`logistic` is not among the conjugate densities", "calibrate", "r.stan", "--method", "cavi")
+
     def test_a_wrong_model_is_found(self):
         # The fit believes the noise half of what it is.
         self.write("m.stan", """transformed data {
