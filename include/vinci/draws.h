@@ -23,6 +23,13 @@ struct Summary {
   double q95 = kUnknown;
   double khat = kUnknown;  ///< of this quantity: above 0.7 its mean cannot be trusted
   double ess = kUnknown;   ///< effective sample size of the draws
+  /// Of an element of a discrete parameter: the probabilities of its states first_state,
+  /// first_state + 1, .... Else empty.
+  std::vector<double> probabilities;
+  std::int64_t first_state = 0;
+  /// The posterior has other modes, equal by a symmetry (such as labels that can be exchanged), and
+  /// there it is another.
+  bool is_of_one_mode = false;
 };
 
 /// A table of draws with equal weights; columns are the elements of variables. Copies share it.

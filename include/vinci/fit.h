@@ -21,7 +21,7 @@ struct FitOptions {
   std::int64_t draws = 1000;
   std::string method =
       "auto";  ///< auto, pathfinder, bam, pbam, gsm, natural-gradient, mean-field, dadvi,
-               ///< raabbvi, advi, laplace, semi-implicit, kernel-semi-implicit
+               ///< raabbvi, advi, laplace, semi-implicit, kernel-semi-implicit, cavi
   std::string family = "auto";  ///< auto, mean-field, full-rank, sparse, sinh-arcsinh, flow, spline
   std::vector<double> init = {};  ///< unconstrained point of the first path; empty: at random
   double budget_seconds = 60;     ///< after which the best so far is returned

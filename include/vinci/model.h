@@ -19,6 +19,11 @@ struct ModelOptions {
   std::uint64_t seed = 1;            ///< of random numbers in `transformed data`
   const Context* context = nullptr;  ///< cancels a long trace; not kept
   std::ostream* messages = nullptr;  ///< where `print` of `transformed data` writes; null: nowhere
+  /// How discrete parameters are handled, as `--discrete` of the command line says it:
+  /// `z=enumerate` (summed out exactly), `z=cavi` (by coordinate ascent), `z=local`, `score`,
+  /// `disarm`, `relax` or `concrete` (q has a factor for each). Empty: summed out where that can be
+  /// afforded, else as by the way that suits them.
+  std::string discrete = {};
 };
 
 /// A parameter, transformed parameter or generated quantity.
@@ -27,6 +32,7 @@ struct Variable {
   std::string name;
   std::vector<std::int64_t> shape;  ///< outermost array index first; empty for a scalar
   Block block = Block::kParameters;
+  bool is_discrete = false;  ///< a parameter of type int
 };
 
 /// Immutable; copies share what they hold. Every member may be called from several threads at once.
@@ -36,7 +42,11 @@ class Model final : public LogDensity {
   /// log density for these data. Throws InputError; Error(kCancelled).
   Model(const Program& program, const Data& data, const ModelOptions& options = {});
 
+  /// The number of unconstrained coordinates; where discrete parameters were not summed out
+  /// (is_joint), of their elements too: states are the last rows of a point, and the density is the
+  /// joint one.
   Index dim() const override;
+  bool is_joint() const;
   void evaluate(LaneMatrix points, std::span<double> value,
                 MutableLaneMatrix gradient) const override;
   void hessian_vector(LaneMatrix points, LaneMatrix directions,
@@ -47,13 +57,14 @@ class Model final : public LogDensity {
 
   /// Parameters, transformed parameters, then generated quantities.
   const std::vector<Variable>& variables() const;
-  /// Names of the coordinates of unconstrained space, `theta[2]`: [dim].
+  /// Names of the coordinates of unconstrained space, `theta[2]`, then of the states, if any:
+  /// [dim].
   const std::vector<std::string>& unconstrained_names() const;
   /// Names of the elements of parameters and transformed parameters, each variable in column-major
   /// order.
   const std::vector<std::string>& constrained_names() const;
   /// Parameters and transformed parameters at unconstrained points [D][lanes], as
-  /// [constrained_names().size()][lanes].
+  /// [constrained_names().size()][lanes]. Discrete parameters that were summed out are drawn.
   void constrain(LaneMatrix points, MutableLaneMatrix constrained) const;
   /// The unconstrained point [D] of parameter values; coordinates of parameters that `values` lack
   /// are 0. Throws InputError, also for a value outside of its constraint.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/conjugate_fit.h"
+#include "api/discrete_choice.h"
 #include "api/impl.h"
 #include "draws/cmdstan_csv.h"
 #include "report/fit_report.h"
@@ -135,16 +136,21 @@ Fit fit(const LogDensity& density, const FitOptions& options, const Context& con
   inner.init = options.init;
   inner.budget_seconds = options.budget_seconds;
   inner.budget_evaluations = options.budget_evaluations;
-  inner.validate(density.dim());
 
   // A Model hands its own work on to the compiled one, which also knows names and generated
   // quantities.
   const auto* bound = dynamic_cast<const Model*>(&density);
   const model::Model* model = bound != nullptr ? bound->impl()->model.get() : nullptr;
   const source::SourceMap* sources = bound != nullptr ? &bound->impl()->program->sources : nullptr;
+  source::DiagnosticSink sink;
+  bool by_ascent = inner.method == infer::Method::kCavi;
+  if (bound != nullptr && (bound->is_joint() || !bound->impl()->discrete.empty()) && !by_ascent) {
+    by_ascent = api::choose_discrete(bound->impl()->discrete, *model, inner, sink);
+    api::throw_errors(sink, *sources);
+    if (by_ascent) inner.method = infer::Method::kCavi;
+  }
   std::shared_ptr<api::ConjugateFit> conjugate;
-  if (bound != nullptr && api::may_be_conjugate(inner)) {
-    source::DiagnosticSink sink;
+  if (bound != nullptr && (by_ascent || !bound->is_joint()) && api::may_be_conjugate(inner)) {
     std::vector<conjugate::Misfit> misfits;
     conjugate = api::fit_conjugate(*bound->impl()->program->typed, bound->impl()->data, inner,
                                    {.data_seed = bound->impl()->data_seed}, misfits, sink, context);
@@ -152,9 +158,15 @@ Fit fit(const LogDensity& density, const FitOptions& options, const Context& con
       api::report_misfits(misfits, sink);
       api::throw_errors(sink, *sources);
     }
+    if (conjugate && bound->is_joint() && !conjugate->model->network.has_density()) {
+      throw Error(Error::Kind::kUsage,
+                  "Coordinate ascent on this program needs a model in which discrete parameters "
+                  "are summed out: make it without ModelOptions::discrete.");
+    }
   }
-  api::Outcome outcome =
-      api::fit(model != nullptr ? *model : density, model, inner, sources, context, conjugate);
+  const LogDensity& target = bound != nullptr ? density_of(*bound->impl()) : density;
+  inner.validate(conjugate ? model->dim() : target.dim());
+  api::Outcome outcome = api::fit(target, model, inner, sources, context, conjugate);
 
   auto draws = std::make_shared<Draws::Impl>();
   draws->draws = std::move(outcome.draws);
@@ -168,7 +180,8 @@ Fit fit(const LogDensity& density, const FitOptions& options, const Context& con
   }
   std::vector<Summary> summaries;
   for (const draws::ParameterSummary& p : record.parameters) {
-    summaries.push_back({p.name, p.mean, p.sd, p.q05, p.q50, p.q95, p.khat, p.ess});
+    summaries.push_back({p.name, p.mean, p.sd, p.q05, p.q50, p.q95, p.khat, p.ess, p.probabilities,
+                         p.first_state, p.is_of_one_mode});
   }
   return Fit(std::make_shared<const Fit::Impl>(Fit::Impl{inner.method, outcome.result.verdict.grade,
                                                          std::move(record), draws, Draws(draws),

@@ -38,12 +38,16 @@ struct Model::Impl {
   // For coordinate ascent, which reads the program once more.
   data::DataTable data;
   uint64_t data_seed = 1;
+  std::string discrete;  // ModelOptions::discrete
   std::vector<Variable> variables;
   std::vector<std::string> constrained_names;
   std::vector<std::string> unconstrained_names;
   std::vector<Diagnostic> warnings;
   double seconds = 0;
 };
+
+/// The density that a Model is: its program's, or the joint one with the states.
+const LogDensity& density_of(const Model::Impl& model);
 
 struct Draws::Impl {
   draws::Draws draws;
