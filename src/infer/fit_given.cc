@@ -21,7 +21,11 @@ FitResult fit_given(const LogDensity& density, const GivenFit& given, const FitO
   options.validate(density.dim());
   numeric::ThreadPool pool(options.threads);
   const ParallelLogDensity parallel(density, pool);
-  Objective objective(parallel, context, {options.budget_evaluations, options.budget_seconds});
+  double spent = 0;
+  for (const Stage& s : given.stages) spent += s.seconds;
+  // What the fit left of the budget, or enough to say something of it.
+  const double seconds = std::max(options.budget_seconds - spent, options.budget_seconds / 8);
+  Objective objective(parallel, context, {options.budget_evaluations, seconds});
   FitResult result;
   const Index dim = result.dim = density.dim();
   result.stages = given.stages;

@@ -18,11 +18,13 @@ Judgement judge_family(Objective& objective, const Family& q, Index count, Index
                        numeric::RandomKey key) {
   const Index dim = q.dim();
   Judgement j;
-  constexpr Index kChunk = 512;
+  // Between chunks the budget is looked at; long points are many numbers each.
+  constexpr Index kMostChunk = 512, kChunkNumbers = Index{1} << 22;
+  const Index chunk = std::clamp<Index>(kChunkNumbers / std::max<Index>(dim, 1), 16, kMostChunk);
   Matrix z;
   for (Index first = 0; first < count && (first < least || !objective.should_stop());
-       first += kChunk) {
-    j.count = std::min(first + kChunk, count);
+       first += chunk) {
+    j.count = std::min(first + chunk, count);
     const Index width = j.count - first;
     const auto at = static_cast<size_t>(first), n = static_cast<size_t>(width);
     j.points.resize(static_cast<size_t>(j.count * dim));
