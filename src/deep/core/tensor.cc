@@ -33,6 +33,13 @@ std::vector<Tensor> gradients_of(const Tensor& loss, const std::vector<Tensor>& 
                                /*allow_unused=*/true);
 }
 
+std::vector<Tensor> weighted_gradients(const std::vector<Tensor>& outputs,
+                                       const std::vector<Tensor>& weights,
+                                       const std::vector<Tensor>& parameters, bool keep_graph) {
+  return torch::autograd::grad(outputs, parameters, weights, keep_graph, keep_graph,
+                               /*allow_unused=*/true);
+}
+
 WithoutGradient::WithoutGradient() : before_(at::GradMode::is_enabled()) {
   at::GradMode::set_enabled(false);
 }

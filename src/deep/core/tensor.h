@@ -21,6 +21,13 @@ at::Device device_named(const std::string& name);
 std::vector<Tensor> gradients_of(const Tensor& loss, const std::vector<Tensor>& parameters,
                                  bool keep_graph = false);
 
+/// sum_i <weights_i, d outputs_i / d parameters>, undefined where no output depends on one;
+/// weights_i has the shape of outputs_i. With `keep_graph` as above.
+std::vector<Tensor> weighted_gradients(const std::vector<Tensor>& outputs,
+                                       const std::vector<Tensor>& weights,
+                                       const std::vector<Tensor>& parameters,
+                                       bool keep_graph = false);
+
 /// Switches recording for derivatives off in a scope.
 class WithoutGradient {
  public:

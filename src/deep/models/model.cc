@@ -24,7 +24,8 @@ std::vector<double> Model::learning_rates(double rate) const {
 Tensor Model::kl(const Batch&, Noise&) { return {}; }
 
 const std::vector<ModelKind>& model_kinds() {
-  static const std::vector<ModelKind> kinds = {vae_kind(), iwae_kind()};
+  static const std::vector<ModelKind> kinds = {vae_kind(), iwae_kind(), discrete_vae_kind(),
+                                               structured_prediction_kind()};
   return kinds;
 }
 

@@ -91,5 +91,7 @@ const ModelKind& model_kind(const std::string& name);
 
 ModelKind vae_kind();
 ModelKind iwae_kind();
+ModelKind discrete_vae_kind();
+ModelKind structured_prediction_kind();
 
 }  // namespace vinci::deep
