@@ -20,6 +20,7 @@ void add_train(CLI::App& app, int& status);
 void add_evaluate(CLI::App& app, int& status);
 void add_pictures(CLI::App& app, int& status);  // sample, reconstruct, interpolate
 void add_encode(CLI::App& app, int& status);
+void add_estimators(CLI::App& app, int& status);
 
 /// Options that every command which runs a model has.
 struct RunOptions {

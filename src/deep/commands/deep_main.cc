@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   add_evaluate(app, status);
   add_pictures(app, status);
   add_encode(app, status);
+  add_estimators(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
