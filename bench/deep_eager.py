@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Time of a training step of `vinci deep train dvae` against eager PyTorch: the same network, estimator and optimiser.
+
+    bench/deep_eager.py [--vinci build/release/vinci-deep] [--data DIR] [--estimator disarm] [--batch 24] [--steps 300]
+
+Steps of both alternate in blocks within one run, on one thread each; the ratio is that of the medians of the blocks. The
+bound of both after the same number of steps must agree, so that a fast wrong step fails.
+"""
+import argparse
+import csv
+import gzip
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+
+import numpy
+import torch
+
+
+def read_idx(path):
+    with gzip.open(path, "rb") as file:
+        data = file.read()
+    rank = data[3]
+    sizes = [int.from_bytes(data[4 + 4 * i:8 + 4 * i], "big") for i in range(rank)]
+    return numpy.frombuffer(data, numpy.uint8, offset=4 + 4 * rank).reshape(sizes)
+
+
+class Network(torch.nn.Module):
+    """One layer of `units` binary variables, linear both ways."""
+
+    def __init__(self, mean, units):
+        super().__init__()
+        self.mean = mean
+        self.encoder = torch.nn.Linear(len(mean), units)
+        self.decoder = torch.nn.Linear(units, len(mean))
+        self.prior = torch.nn.Parameter(torch.zeros(units))
+        for layer in (self.encoder, self.decoder):
+            torch.nn.init.xavier_uniform_(layer.weight)
+            torch.nn.init.zeros_(layer.bias)
+        clipped = mean.clamp(0.001, 0.999)
+        self.decoder.bias.data.copy_(clipped.log() - (-clipped).log1p())
+
+    def logits(self, x):
+        return self.encoder(x - self.mean)
+
+    def value(self, x, b, q):
+        bernoulli = torch.nn.functional.binary_cross_entropy_with_logits
+        log_x = -bernoulli(self.decoder(2 * b - 1), x.expand(b.shape[:-1] + x.shape[-1:]), reduction="none").sum(-1)
+        log_p = -bernoulli(self.prior.expand_as(b), b, reduction="none").sum(-1)
+        log_q = -bernoulli(q.expand_as(b), b, reduction="none").sum(-1)
+        return log_x + log_p - log_q
+
+
+def disarm(network, x):
+    """[Dong, Mnih, Tucker 2020] for one pair."""
+    q = network.logits(x)
+    u = torch.rand_like(q)
+    p = torch.sigmoid(q.detach())
+    b = torch.stack([(u < p).float(), (1 - u < p).float()])
+    f = network.value(x, b, q.detach())
+    difference = 0.5 * (f[0] - f[1]).detach().unsqueeze(-1)
+    gradient = difference * (b[0] - b[1]) * torch.sigmoid(q.detach().abs())
+    loss = -(gradient * q).sum(-1).mean() - f.mean()
+    return loss, f.mean()
+
+
+def reinforce_loo(network, x):
+    q = network.logits(x)
+    p = torch.sigmoid(q.detach())
+    b = (torch.rand((2,) + q.shape) < p).float()
+    f = network.value(x, b, q.detach())
+    advantage = (f - f.flip(0)).detach() / 2
+    log_q = -torch.nn.functional.binary_cross_entropy_with_logits(q.expand_as(b), b, reduction="none").sum(-1)
+    return -(advantage * log_q).sum(0).mean() - f.mean(), f.mean()
+
+
+ESTIMATORS = {"disarm": disarm, "reinforce-loo": reinforce_loo}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--vinci", default="build/release/vinci-deep")
+    parser.add_argument("--data", default="../shared/data/mnist")
+    parser.add_argument("--estimator", choices=ESTIMATORS, default="disarm")
+    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--blocks", type=int, default=5)
+    parser.add_argument("--units", type=int, default=200)
+    arguments = parser.parse_args()
+
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    images = torch.tensor(read_idx(os.path.join(arguments.data, "train-images-idx3-ubyte.gz"))).reshape(-1, 784)
+    network = Network(images.float().mean(0) / 255, arguments.units)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.9, 0.99999))
+    order = torch.randperm(len(images))
+    position = 0
+    eager, own, eager_bounds = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        model = os.path.join(folder, "model.vinci")
+        command = [arguments.vinci, "train", "dvae", "--data", arguments.data, "-o", model, "--threads", "1", "-q",
+                   "--estimator", arguments.estimator, "--batch", str(arguments.batch), "--beta2", "0.99999",
+                   "--learning-rate", "1e-3", "--units", str(arguments.units), "--checkpoint-seconds", "1e9"]
+        before = 0.0
+        for block in range(arguments.blocks):
+            start = time.perf_counter()
+            sum_bound = 0.0
+            for _ in range(arguments.steps):
+                rows = order[position:position + arguments.batch]
+                position += arguments.batch
+                x = torch.bernoulli(images[rows].float() / 255)
+                optimiser.zero_grad(set_to_none=True)
+                loss, bound = ESTIMATORS[arguments.estimator](network, x)
+                loss.backward()
+                optimiser.step()
+                sum_bound += bound.item()
+            eager.append((time.perf_counter() - start) / arguments.steps)
+            eager_bounds.append(sum_bound / arguments.steps)
+            total = (block + 1) * arguments.steps
+            subprocess.run(command + ["--steps", str(total)] + (["--resume"] if block else []), check=True)
+            with open(os.path.join(folder, "model.curve.csv")) as file:
+                row = list(csv.DictReader(file))[-1]
+            seconds = float(row["seconds"])
+            own.append((seconds - before) / arguments.steps)
+            before = seconds
+        own_bound = float(row["bound"])
+    # vinci's bound is the mean of all steps of the epoch under way.
+    mean_bound = statistics.mean(eager_bounds)
+    result = {"estimator": arguments.estimator, "batch": arguments.batch, "units": arguments.units,
+              "eager_ms": 1000 * statistics.median(eager), "vinci_ms": 1000 * statistics.median(own),
+              "ratio": statistics.median(eager) / statistics.median(own),
+              "eager_bound": mean_bound, "vinci_bound": own_bound, "torch": torch.__version__}
+    print(json.dumps(result, indent=2))
+    if arguments.blocks * arguments.steps * arguments.batch <= 60000 and abs(mean_bound - own_bound) > 5:
+        raise SystemExit("the bounds differ: the steps are not the same")
+
+
+if __name__ == "__main__":
+    main()
