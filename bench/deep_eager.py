@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Time of a training step of `vinci deep train dvae` against eager PyTorch: the same network, estimator and optimiser.
 
     bench/deep_eager.py [--vinci build/release/vinci-deep] [--data DIR] [--estimator disarm] [--batch 24] [--steps 300]
@@ -127,14 +127,14 @@ def main():
             own.append((seconds - before) / arguments.steps)
             before = seconds
         own_bound = float(row["bound"])
-    # vinci's bound is the mean of all steps of the epoch under way.
-    mean_bound = statistics.mean(eager_bounds)
+    # A row of the curve is the mean over the steps since the last one: here those of the last block.
+    mean_bound = eager_bounds[-1]
     result = {"estimator": arguments.estimator, "batch": arguments.batch, "units": arguments.units,
               "eager_ms": 1000 * statistics.median(eager), "vinci_ms": 1000 * statistics.median(own),
               "ratio": statistics.median(eager) / statistics.median(own),
               "eager_bound": mean_bound, "vinci_bound": own_bound, "torch": torch.__version__}
     print(json.dumps(result, indent=2))
-    if arguments.blocks * arguments.steps * arguments.batch <= 60000 and abs(mean_bound - own_bound) > 5:
+    if abs(mean_bound - own_bound) > 5:
         raise SystemExit("the bounds differ: the steps are not the same")
 
 
