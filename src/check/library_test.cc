@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ostream>
+#include <string>
 
 namespace vinci::check {
 namespace {
@@ -65,11 +67,17 @@ struct Case {
   const char* result;
 };
 
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name << "(" << c.arguments << ")"; }
+
+std::string test_name(const testing::TestParamInfo<Case>& test) {
+  return std::string(test.param.name) + "_" + std::to_string(test.index);
+}
+
 class Signatures : public testing::TestWithParam<Case> {};
 
 TEST_P(Signatures, Result) {
   EXPECT_EQ(result(GetParam().name, GetParam().arguments), GetParam().result)
-      << GetParam().name << "(" << GetParam().arguments << ")";
+      << testing::PrintToString(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -90,7 +98,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ldexp", "vector; array[,] int", "none"},
         Case{"ldexp", "real; array[] int", "array[] real"},
         Case{"bessel_first_kind", "array[,] int; matrix", "matrix"}, Case{"log10", "", "real"},
-        Case{"to_complex", "vector; real", "complex_vector"}));
+        Case{"to_complex", "vector; real", "complex_vector"}),
+    test_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Containers, Signatures,
@@ -110,7 +119,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"cholesky_factor_corr_constrain", "array[] vector; int", "array[] matrix"},
                     Case{"svd", "matrix", "tuple(matrix, vector, matrix)"},
                     Case{"size", "int", "int"}, Case{"log_mix", "vector; array[] vector", "real"},
-                    Case{"gp_exp_quad_cov", "array[] vector; real; array[] real", "matrix"}));
+                    Case{"gp_exp_quad_cov", "array[] vector; real; array[] real", "matrix"}),
+    test_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Densities, Signatures,
@@ -130,7 +140,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"bernoulli_logit_glm_lpmf", "array[] int; matrix; real; vector", "real"},
                     Case{"ordered_logistic_lpmf", "array[] int; vector; array[] vector", "real"},
                     Case{"wiener_lpdf", "vector; real; real; vector; real", "real"},
-                    Case{"hypergeometric_lcdf", "int; int; int; int", "none"}));
+                    Case{"hypergeometric_lcdf", "int; int; int; int", "none"}),
+    test_name);
 
 TEST(Library, NamesTheFirstArgumentThatDoesNotFit) {
   const Match match = match_library("normal_lpdf", arguments("vector; matrix; real"));

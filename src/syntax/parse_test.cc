@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <ostream>
 #include <string>
 
 #include "source/render.h"
@@ -281,6 +283,21 @@ struct ErrorCase {
   const char* hint;
 };
 
+void PrintTo(const ErrorCase& c, std::ostream* out) { *out << c.text; }
+
+/// The words of the program, behind its number.
+std::string test_name(const testing::TestParamInfo<ErrorCase>& test) {
+  std::string name = std::to_string(test.index);
+  bool in_word = false;
+  for (const char* p = test.param.text; *p != 0; ++p) {
+    const bool is_word = std::isalnum(static_cast<unsigned char>(*p)) != 0;
+    if (is_word && !in_word) name += '_';
+    if (is_word) name += *p;
+    in_word = is_word;
+  }
+  return name;
+}
+
 class ParseError : public testing::TestWithParam<ErrorCase> {};
 
 TEST_P(ParseError, SaysWhatWhereAndWhatToDo) {
@@ -349,7 +366,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "types of functions have no sizes: `array[,] real`, `vector`"},
         ErrorCase{"model { for (int i in 1:3) ; }", "1:14 syntax",
                   "found `int`; a loop variable has no type",
-                  "loops are written `for (n in 1:N)`"}));
+                  "loops are written `for (n in 1:N)`"}),
+    test_name);
 
 TEST(ParseErrors, AMissingBraceDoesNotSwallowTheNextBlock) {
   const Parsed parsed("data {\n  int N;\nmodel {\n  x = ;\n}\n");

@@ -142,7 +142,11 @@ TEST_P(Ode, LanesAreIndependentAndFailAlone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, Ode, testing::Values(OdeMethod::kExplicit, OdeMethod::kStiff));
+INSTANTIATE_TEST_SUITE_P(Methods, Ode, testing::Values(OdeMethod::kExplicit, OdeMethod::kStiff),
+                         [](const auto& test) {
+                           return std::string(test.param == OdeMethod::kStiff ? "Stiff"
+                                                                              : "Explicit");
+                         });
 
 /// y' = z, z' = -e^{2 w} y with a guard on w: parameters t, y, z, w; solution cos(e^w t).
 Problem oscillator() {

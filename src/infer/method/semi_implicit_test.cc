@@ -351,7 +351,14 @@ INSTANTIATE_TEST_SUITE_P(Kernels, SteinGradient,
                          ::testing::Combine(::testing::Values(SteinKernel::kGaussian,
                                                               SteinKernel::kImq,
                                                               SteinKernel::kRiesz),
-                                            ::testing::Bool()));
+                                            ::testing::Bool()),
+                         [](const auto& tested) {
+                           const SteinKernel kernel = std::get<0>(tested.param);
+                           return std::string(kernel == SteinKernel::kGaussian ? "Gaussian"
+                                              : kernel == SteinKernel::kImq    ? "Imq"
+                                                                               : "Riesz") +
+                                  (std::get<1>(tested.param) ? "U" : "V");
+                         });
 
 TEST(SteinDiscrepancy, IsZeroAtThePosteriorAndPositiveElsewhere) {
   const PointDensity target = testing::rotated_normal({0, 0}, {1, 1}, 0);

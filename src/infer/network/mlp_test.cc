@@ -45,7 +45,19 @@ TEST_P(MlpTest, BackwardEqualsDifferences) {
 
 INSTANTIATE_TEST_SUITE_P(Activations, MlpTest,
                          testing::Values(Activation::kRelu, Activation::kLeakyRelu,
-                                         Activation::kTanh, Activation::kSoftplus));
+                                         Activation::kTanh, Activation::kSoftplus),
+                         [](const auto& test) {
+                           switch (test.param) {
+                             case Activation::kRelu:
+                               return std::string("Relu");
+                             case Activation::kLeakyRelu:
+                               return std::string("LeakyRelu");
+                             case Activation::kTanh:
+                               return std::string("Tanh");
+                             default:
+                               return std::string("Softplus");
+                           }
+                         });
 
 TEST(Mlp, SmallLastScaleStartsNearZero) {
   const Mlp mlp({4, 8, 3}, Activation::kTanh);
