@@ -260,7 +260,9 @@ TEST_P(RecentredPrograms, HessianVectorProductsAreExactAndOnThePattern) {
                                                static_cast<int32_t>(std::min(i, j)));
         const bool on_pattern =
             i == j || std::find(pattern->begin(), pattern->end(), pair) != pattern->end();
-        if (!on_pattern) EXPECT_EQ(exact[i], 0) << c << " " << i << " " << j;
+        if (!on_pattern) {
+          EXPECT_EQ(exact[i], 0) << c << " " << i << " " << j;
+        }
       }
     }
   }

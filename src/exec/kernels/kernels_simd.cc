@@ -191,7 +191,7 @@ void term(const KernelCall& call) {
 VINCI_INLINE Vec reciprocal(Vec x) {
 #if defined(__AVX512F__)
   Vec r;
-  r.part[0] = (Part)_mm512_rcp14_pd((__m512d)x.part[0]);
+  r.part[0] = (Part)_mm512_maskz_rcp14_pd(0xff, (__m512d)x.part[0]);
   r = fma(r, fma(-x, r, Vec(1.0)), r);
   return fma(r, fma(-x, r, Vec(1.0)), r);
 #else
