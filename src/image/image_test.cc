@@ -213,6 +213,10 @@ TEST(Png, HeadersThatPromiseTooMuchTakeNoMemory) {
                          std::string("\0\0\0\0IDAT\x35\xaf\x06\x1e", 12)),
                 HasSubstr("they cannot hold so many"));
   }
+  // libpng would take as much memory as the text says that it has.
+  EXPECT_THAT(error_of(empty_png(7, 5) + "\x50\x36\x09\x0BtEXtTitle"),
+              HasSubstr("ends before its pixels: a part of it says that it has 1345718539 bytes, "
+                        "and 5 are left"));
   EXPECT_THAT(error_of(empty_png(0, 5)), HasSubstr("it has no pixels [image-size]"));
   EXPECT_THAT(error_of(empty_png(5, 0)), HasSubstr("it has no pixels [image-size]"));
 }

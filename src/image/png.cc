@@ -119,6 +119,30 @@ bool flatten(std::vector<uint8_t>& pixels, int channels) {
   return changed;
 }
 
+/// Whether each chunk but those of pixels is as long as it says: libpng takes memory for a chunk
+/// before it reads it, whatever its limits, which it only warns of.
+bool accept_chunks(Decoder& decoder) {
+  const std::string_view bytes = decoder.bytes;
+  std::string_view where = "before";
+  for (size_t at = 8; at + 8 <= bytes.size();) {
+    const auto length = static_cast<uint64_t>(big_endian(bytes, at));
+    const std::string_view type = bytes.substr(at + 4, 4);
+    if (type == "IEND") break;
+    const size_t left = bytes.size() - at - 8;
+    if (type == "IDAT") {
+      where = "after";
+    } else if (length > left) {
+      return decoder.fail(fmt::format("ends {} its pixels: a part of it says that it has {} bytes, "
+                                      "and {} are left",
+                                      where, length, left),
+                          "the file was cut off; copy it again");
+    }
+    if (length + 4 > left) break;
+    at += 12 + length;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool decode_png(Decoder& decoder, Image& image) {
@@ -127,6 +151,7 @@ bool decode_png(Decoder& decoder, Image& image) {
       !decoder.accept_size(big_endian(decoder.bytes, 16), big_endian(decoder.bytes, 20))) {
     return false;
   }
+  if (!accept_chunks(decoder)) return false;
   Reader reader{decoder.bytes};
   ReadStruct read(reader);
   if (read.info == nullptr) throw std::bad_alloc();
