@@ -78,7 +78,8 @@ TEST(HessianPattern, WhatIsLeftOutVanishes) {
     for (int32_t j = 0; j < i; ++j) {
       const auto k = static_cast<size_t>(j);
       const double h = (gradient(at, k, 1e-4)[static_cast<size_t>(i)] -
-                        gradient(at, k, -1e-4)[static_cast<size_t>(i)]) / 2e-4;
+                        gradient(at, k, -1e-4)[static_cast<size_t>(i)]) /
+                       2e-4;
       const bool listed =
           std::find(pattern->begin(), pattern->end(), std::pair(i, j)) != pattern->end();
       EXPECT_EQ(listed, std::abs(h) > 1e-6) << i << " " << j << " " << h;

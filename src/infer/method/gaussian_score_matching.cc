@@ -33,8 +33,7 @@ GaussianScoreMatchingResult gaussian_score_matching(Objective& objective,
       const double along = away.dot(g.col(b));
       const double rho = 0.5 * std::sqrt(1 + 4 * (g.col(b).dot(moved) + along * along)) - 0.5;
       const Vector error = moved - away;
-      const Vector change =
-          (error - away * (g.col(b).dot(error) / (1 + rho + along))) / (1 + rho);
+      const Vector change = (error - away * (g.col(b).dot(error) / (1 + rho + along))) / (1 + rho);
       const Vector away_after = away + change;
       mean_change += change;
       covariance_change += away * away.transpose() - away_after * away_after.transpose();

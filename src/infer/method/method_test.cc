@@ -112,20 +112,19 @@ TEST(GaussianScoreMatching, IsExactOnNormals) {
 // Covariance I + 9 v v' in forty dimensions: within the family of rank one.
 TEST(PatchedBatchAndMatch, FindsALowRankCovariance) {
   constexpr Index kDim = 40;
-  const PointDensity target(
-      kDim, [](const std::vector<double>& x, std::vector<double>& g) {
-        // Sigma^-1 = I - 0.9 v v' with |v| = 1.
-        double along = 0;
-        const double v = 1 / std::sqrt(static_cast<double>(kDim));
-        for (const double xi : x) along += v * (xi - 2);
-        double value = -0.5 * static_cast<double>(kDim) * std::log(2 * std::numbers::pi) -
-                       0.5 * std::log(10.0);
-        for (size_t i = 0; i < x.size(); ++i) {
-          g[i] = -(x[i] - 2) + 0.9 * v * along;
-          value += 0.5 * (x[i] - 2) * g[i];
-        }
-        return value;
-      });
+  const PointDensity target(kDim, [](const std::vector<double>& x, std::vector<double>& g) {
+    // Sigma^-1 = I - 0.9 v v' with |v| = 1.
+    double along = 0;
+    const double v = 1 / std::sqrt(static_cast<double>(kDim));
+    for (const double xi : x) along += v * (xi - 2);
+    double value =
+        -0.5 * static_cast<double>(kDim) * std::log(2 * std::numbers::pi) - 0.5 * std::log(10.0);
+    for (size_t i = 0; i < x.size(); ++i) {
+      g[i] = -(x[i] - 2) + 0.9 * v * along;
+      value += 0.5 * (x[i] - 2) * g[i];
+    }
+    return value;
+  });
   const Context context;
   Objective objective(target, context);
   PatchedBatchAndMatchOptions o;

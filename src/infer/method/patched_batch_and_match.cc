@@ -141,8 +141,7 @@ PatchedBatchAndMatchResult patched_batch_and_match(Objective& objective,
     const Vector shrink = 1 / (0.5 + (eigen.eigenvalues().array().max(0.0) + 0.25).sqrt());
     step.minus = vq * eigen.eigenvectors() * shrink.asDiagonal();
     const Vector moved = step.times(g_mean);
-    const Vector next_mean =
-        mean / (1 + learning) + learning / (1 + learning) * (moved + z_mean);
+    const Vector next_mean = mean / (1 + learning) + learning / (1 + learning) * (moved + z_mean);
     Vector next_psi = factors.psi();
     Matrix next_lambda = factors.lambda();
     if (step.diagonal().minCoeff() > 0) patch(step, options.em_steps, next_psi, next_lambda);
