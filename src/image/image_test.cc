@@ -36,8 +36,10 @@ std::string png_of(int width, int height, int bits, int colour, bool interlaced,
                colour, interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
                PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   std::vector<png_color> colours(palette.size() / 3);
-  std::memcpy(colours.data(), palette.data(), 3 * colours.size());
-  if (!colours.empty()) png_set_PLTE(png, info, colours.data(), static_cast<int>(colours.size()));
+  if (!colours.empty()) {
+    std::memcpy(colours.data(), palette.data(), 3 * colours.size());
+    png_set_PLTE(png, info, colours.data(), static_cast<int>(colours.size()));
+  }
   if (!alphas.empty()) {
     png_set_tRNS(png, info, reinterpret_cast<png_const_bytep>(alphas.data()),
                  static_cast<int>(alphas.size()), nullptr);

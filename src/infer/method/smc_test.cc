@@ -45,12 +45,15 @@ TEST(Smc, NormalWithKnownEvidence) {
   EXPECT_NEAR(variance / (0.25 + 4 + 100), 1, 6 * std::sqrt(2.0 / 2048));
 }
 
-// Neal's funnel has a neck that particles hardly enter: populations that start wider miss more of it.
+// Neal's funnel has a neck that particles hardly enter: populations that start wider miss more of
+// it.
 TEST(Smc, FunnelIsRightOrNotTrusted) {
   const PointDensity target = testing::funnel(10);
   const SmcResult r = run(target, FullRankNormal(10, 2));
   ASSERT_TRUE(r.completed);
-  if (r.trustworthy()) EXPECT_NEAR(r.log_evidence.value, 0, 0.5);
+  if (r.trustworthy()) {
+    EXPECT_NEAR(r.log_evidence.value, 0, 0.5);
+  }
 }
 
 TEST(Smc, Banana) {
