@@ -7,8 +7,6 @@
 namespace vinci::graph {
 namespace {
 
-constexpr int kLanes = LaneProgram::kLanes;
-
 // The vector code knows the kinds of guards by number.
 static_assert(static_cast<int>(Guard::Kind::kPositive) == 0 &&
               static_cast<int>(Guard::Kind::kNonNegative) == 1 &&
