@@ -36,6 +36,7 @@ constexpr uint32_t kQuantityStream = 0x6b686174;
 
 constexpr Index kSummaryDraws = 4000;
 
+constexpr Index kMaxMomentsDim = 10'000;
 // A dense factor of this many coordinates is a megabyte of text.
 constexpr Index kMaxRecordedDim = 300;
 
@@ -608,7 +609,9 @@ Outcome fit(const LogDensity& given_density, const model::Model* model,
   if (model != nullptr) note_states(*model, ascent, result, record);
   if (notes.is_kept) mark_modes(*model, *coordinates, ascent, notes, options, outcome, record);
   // Those with states are no start for another fit.
-  if (result.approximation && options.discrete.states.empty()) {
+  // Moments of other families than normals come from draws, which take long where there are many.
+  const bool is_long = notes.is_kept && result.dim > kMaxMomentsDim;
+  if (result.approximation && options.discrete.states.empty() && !is_long) {
     record.approximation = infer::to_json(*result.approximation, kMaxRecordedDim);
     if (model != nullptr) {
       record.unconstrained_names = coordinate_names(*model);
