@@ -281,7 +281,11 @@ std::string describe(const Symmetry& s) {
   switch (s.kind) {
     case Symmetry::Kind::kLabels: {
       std::string states;
-      for (const int64_t k : s.states) states += (states.empty() ? "" : ", ") + std::to_string(k);
+      const bool is_range =
+          s.states.size() > 4 && s.states.back() - s.states.front() + 1 == std::ssize(s.states);
+      if (is_range) states = fmt::format("{} to {}", s.states.front(), s.states.back());
+      for (size_t i = 0; i < s.states.size() && !is_range; ++i)
+        states += (i == 0 ? "" : ", ") + std::to_string(s.states[i]);
       return fmt::format("labels of states {} of `{}`", states, s.name);
     }
     case Symmetry::Kind::kSigns:
