@@ -55,6 +55,8 @@ void ModelAndImages::add_to(CLI::App& command, bool with_images) {
   command.add_option("--split", split, "which images of the folder")
       ->check(CLI::IsMember({"train", "validation", "test", "all"}))
       ->capture_default_str();
+  command.add_option("--limit", limit, "only so many images, the first ones; 0: all")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 32));
 }
 
 ModelFile ModelAndImages::read_model() const { return read_model_file(model_path); }
@@ -67,7 +69,8 @@ Feed ModelAndImages::read_feed(const ModelFile& file, at::Device device) const {
                   : split == "test"       ? dataset::Split::kTest
                                           : dataset::Split::kAll;
   options.validation = static_cast<uint64_t>(config.integer("validation"));
-  const dataset::ImageSet images = read_images(data_path, options);
+  dataset::ImageSet images = read_images(data_path, options);
+  if (limit > 0) images = images.slice(0, std::min(images.size(), static_cast<size_t>(limit)));
   if (images.channels() != file.shape.channels || images.height() != file.shape.height ||
       images.width() != file.shape.width)
     throw Error(

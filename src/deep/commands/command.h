@@ -41,6 +41,7 @@ struct ModelAndImages {
   std::string model_path;
   std::string data_path;
   std::string split = "test";
+  int64_t limit = 0;  // 0: all images
   uint64_t seed = 1;
 
   void add_to(CLI::App& command, bool with_images);

@@ -7,35 +7,35 @@
 #include "deep/commands/command.h"
 #include "deep/train/train.h"
 #include "draws/atomic_file.h"
-#include "image/image.h"
+#include "image/grid.h"
 #include "vinci/error.h"
 
 namespace vinci::deep {
 namespace {
 
 /// Images [count, D] in [0, 1] side by side, `columns` in a row.
-image::Image grid(const Tensor& images, const DataShape& shape, int64_t columns) {
-  const Tensor bytes = (images.detach().to(at::kCPU).clamp(0, 1) * 255).round().to(at::kByte);
-  const int64_t count = bytes.size(0);
-  columns = std::min(columns, count);
-  const int64_t rows = (count + columns - 1) / columns;
-  constexpr int64_t kMargin = 2;
-  image::Image out;
-  out.channels = static_cast<int>(shape.channels);
-  out.width = static_cast<int>(columns * (shape.width + kMargin) + kMargin);
-  out.height = static_cast<int>(rows * (shape.height + kMargin) + kMargin);
-  out.pixels.assign(out.num_pixels() * static_cast<size_t>(out.channels), 255);
-  const uint8_t* in = bytes.contiguous().data_ptr<uint8_t>();
-  for (int64_t i = 0; i < count; ++i)
-    for (int64_t c = 0; c < shape.channels; ++c)
-      for (int64_t y = 0; y < shape.height; ++y)
-        for (int64_t x = 0; x < shape.width; ++x) {
-          const int64_t row = kMargin + (i / columns) * (shape.height + kMargin) + y;
-          const int64_t column = kMargin + (i % columns) * (shape.width + kMargin) + x;
-          out.pixels[static_cast<size_t>((row * out.width + column) * shape.channels + c)] =
-              in[((i * shape.channels + c) * shape.height + y) * shape.width + x];
-        }
-  return out;
+image::Image grid(const Tensor& values, const DataShape& shape, int64_t columns) {
+  // [count, C, H, W] to [count, H, W, C].
+  const Tensor bytes = (values.detach().to(at::kCPU).clamp(0, 1) * 255)
+                           .round()
+                           .to(at::kByte)
+                           .reshape({-1, shape.channels, shape.height, shape.width})
+                           .permute({0, 2, 3, 1})
+                           .contiguous();
+  std::vector<image::Image> images(static_cast<size_t>(bytes.size(0)));
+  const int64_t size = shape.values();
+  const uint8_t* from = bytes.data_ptr<uint8_t>();
+  for (image::Image& image : images) {
+    image.width = static_cast<int>(shape.width);
+    image.height = static_cast<int>(shape.height);
+    image.channels = static_cast<int>(shape.channels);
+    image.pixels.assign(from, from + size);
+    from += size;
+  }
+  image::GridOptions options;
+  options.columns = static_cast<int>(columns);
+  options.scale = shape.height < 64 ? 2 : 1;
+  return image::grid_picture(images, options);
 }
 
 void write_picture(const std::string& path, const image::Image& picture) {
@@ -47,7 +47,7 @@ struct PictureCommand {
   ModelAndImages input;
   std::string output;
   int64_t count = 64;
-  int64_t columns = 0;  // 0: by the command
+  int64_t columns = 0;  // 0: as fits
   int64_t steps = 10;
   RunOptions run_options;
 
@@ -79,8 +79,7 @@ int PictureCommand::sample() {
   const auto model = build_model(file, device);
   Noise noise(input.seed, NoiseStream::kSampling, 0, device);
   WithoutGradient scope;
-  const int64_t square = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(count))));
-  return done(model->sample(count, noise), file.shape, columns > 0 ? columns : square,
+  return done(model->sample(count, noise), file.shape, columns,
               fmt::format("{} images drawn from the model", count));
 }
 
