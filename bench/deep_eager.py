@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Time of a training step of `vinci deep train dvae` against eager PyTorch: the same network, estimator and optimiser.
+"""Time of a training step of `vinci deep train` against eager PyTorch: the same network, estimator and optimiser.
 
-    bench/deep_eager.py [--vinci build/release/vinci-deep] [--data DIR] [--estimator disarm] [--batch 24] [--steps 300]
+    bench/deep_eager.py --model dvae [--estimator disarm] [--batch 24] [--steps 300] [--vinci build/release/vinci-deep] [--data DIR]
+    bench/deep_eager.py --model vae --batch 100
 
 Steps of both alternate in blocks within one run, on one thread each; the ratio is that of the medians of the blocks. The
 bound of both after the same number of steps must agree, so that a fast wrong step fails.
@@ -54,6 +55,35 @@ class Network(torch.nn.Module):
         return log_x + log_p - log_q
 
 
+class Autoencoder(torch.nn.Module):
+    """784-200-200-(50)-200-200-784 with tanh, as Burda et al. 2015."""
+
+    LATENT, HIDDEN = 50, 200
+
+    def __init__(self, mean):
+        super().__init__()
+        linear, tanh = torch.nn.Linear, torch.nn.Tanh
+        self.encoder = torch.nn.Sequential(linear(784, self.HIDDEN), tanh(), linear(self.HIDDEN, self.HIDDEN), tanh(),
+                                           linear(self.HIDDEN, 2 * self.LATENT))
+        self.decoder = torch.nn.Sequential(linear(self.LATENT, self.HIDDEN), tanh(), linear(self.HIDDEN, self.HIDDEN), tanh(),
+                                           linear(self.HIDDEN, 784))
+        for layer in [*self.encoder, *self.decoder]:
+            if isinstance(layer, linear):
+                torch.nn.init.xavier_uniform_(layer.weight)
+                torch.nn.init.zeros_(layer.bias)
+        clipped = mean.clamp(0.001, 0.999)
+        self.decoder[-1].bias.data.copy_(clipped.log() - (-clipped).log1p())
+
+
+def elbo(network, x):
+    mean, log_scale = network.encoder(x).chunk(2, -1)
+    z = mean + log_scale.exp() * torch.randn_like(mean)
+    kl = 0.5 * (mean.square() + (2 * log_scale).exp() - 2 * log_scale - 1).sum(-1)
+    fit = -torch.nn.functional.binary_cross_entropy_with_logits(network.decoder(z), x, reduction="none").sum(-1)
+    bound = (fit - kl).mean()
+    return -bound, bound
+
+
 def disarm(network, x):
     """[Dong, Mnih, Tucker 2020] for one pair."""
     q = network.logits(x)
@@ -84,7 +114,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vinci", default="build/release/vinci-deep")
     parser.add_argument("--data", default="../shared/data/mnist")
-    parser.add_argument("--estimator", choices=ESTIMATORS, default="disarm")
+    parser.add_argument("--model", choices=["dvae", "vae"], default="dvae")
+    parser.add_argument("--estimator", choices=ESTIMATORS, default="disarm", help="of dvae")
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--blocks", type=int, default=5)
@@ -94,16 +125,20 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(1)
     images = torch.tensor(read_idx(os.path.join(arguments.data, "train-images-idx3-ubyte.gz"))).reshape(-1, 784)
-    network = Network(images.float().mean(0) / 255, arguments.units)
+    mean = images.float().mean(0) / 255
+    is_vae = arguments.model == "vae"
+    network = Autoencoder(mean) if is_vae else Network(mean, arguments.units)
+    step = elbo if is_vae else ESTIMATORS[arguments.estimator]
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.9, 0.99999))
     order = torch.randperm(len(images))
     position = 0
     eager, own, eager_bounds = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         model = os.path.join(folder, "model.vinci")
-        command = [arguments.vinci, "train", "dvae", "--data", arguments.data, "-o", model, "--threads", "1", "-q",
-                   "--estimator", arguments.estimator, "--batch", str(arguments.batch), "--beta2", "0.99999",
-                   "--learning-rate", "1e-3", "--units", str(arguments.units), "--checkpoint-seconds", "1e9"]
+        command = [arguments.vinci, "train", arguments.model, "--data", arguments.data, "-o", model, "--threads", "1", "-q",
+                   "--batch", str(arguments.batch), "--beta2", "0.99999", "--learning-rate", "1e-3", "--checkpoint-seconds", "1e9"]
+        if not is_vae:
+            command += ["--estimator", arguments.estimator, "--units", str(arguments.units)]
         before = 0.0
         for block in range(arguments.blocks):
             start = time.perf_counter()
@@ -113,7 +148,7 @@ def main():
                 position += arguments.batch
                 x = torch.bernoulli(images[rows].float() / 255)
                 optimiser.zero_grad(set_to_none=True)
-                loss, bound = ESTIMATORS[arguments.estimator](network, x)
+                loss, bound = step(network, x)
                 loss.backward()
                 optimiser.step()
                 sum_bound += bound.item()
@@ -129,9 +164,15 @@ def main():
         own_bound = float(row["bound"])
     # A row of the curve is the mean over the steps since the last one: here those of the last block.
     mean_bound = eager_bounds[-1]
-    result = {"estimator": arguments.estimator, "batch": arguments.batch, "units": arguments.units,
+    # Two operations a weight and example forward, twice that backward.
+    flops = 6 * arguments.batch * sum(p.numel() for p in network.parameters() if p.dim() == 2)
+    result = {"model": arguments.model, "batch": arguments.batch}
+    if not is_vae:
+        result |= {"estimator": arguments.estimator, "units": arguments.units}
+    result |= {
               "eager_ms": 1000 * statistics.median(eager), "vinci_ms": 1000 * statistics.median(own),
               "ratio": statistics.median(eager) / statistics.median(own),
+              "vinci_gflop_s": flops / statistics.median(own) / 1e9 if is_vae else None,
               "eager_bound": mean_bound, "vinci_bound": own_bound, "torch": torch.__version__}
     print(json.dumps(result, indent=2))
     if abs(mean_bound - own_bound) > 5:

@@ -1687,6 +1687,104 @@ class Compress(VinciTest):
                 shutil.rmtree(self.folder / "out")
 
 
+class Deep(VinciTest):
+    """vinci deep: bars across and down, 6 by 6; files that are no models, runs that are killed."""
+
+    SIDE, COUNT = 6, 120
+    SETTINGS = ("--data", "bars", "--latent", "2", "--hidden", "12", "--batch", "20", "--learning-rate", "0.01", "--threads", "1")
+
+    def setUp(self):
+        super().setUp()
+        if subprocess.run([VINCI, "deep", "--version"], capture_output=True).returncode != 0:
+            self.skipTest("vinci-deep is not built: libtorch is missing")
+        side = self.SIDE
+        images = bytes(240 if (y if i % 2 else x) % 2 == i // 2 % 2 else 15
+                       for i in range(self.COUNT) for y in range(side) for x in range(side))
+        header = struct.pack(">IIII", 2051, self.COUNT, side, side)
+        self.write("bars/train-images-idx3-ubyte", header + images)
+        self.write("bars/t10k-images-idx3-ubyte", header + images)
+
+    def train(self, *arguments, kind="vae", output="m.vinci", status=0):
+        return self.expect(status, "deep", "train", kind, *self.SETTINGS, "-o", output, *arguments)
+
+    def evaluate(self, model="m.vinci", *arguments):
+        return json.loads(self.expect(0, "deep", "evaluate", model, "--data", "bars", "--json", "--threads", "1", *arguments).out)
+
+    def test_train_evaluate_and_draw(self):
+        done = self.train("--epochs", "60", "--validation", "20")
+        self.assertRegex(done.out, r"m.vinci: vae, [\d ]+ numbers, 300 steps in .*\nbound -\d+\.\d\d nats over the last epoch, "
+                                   r"-\d+\.\d\d on 20 validation images\n$")
+        result = self.evaluate("m.vinci", "--samples", "50")
+        self.assertEqual((result["images"], result["samples"], result["latent"]), (self.COUNT, 50, 2))
+        self.assertGreater(result["log_p"], result["elbo"])
+        self.assertGreater(result["elbo"], -25)  # 36 log 2 without a model
+        self.assertLess(result["bounds"]["1"], result["log_p"])
+        rows = list(csv.DictReader((self.folder / "m.curve.csv").read_text().splitlines()))
+        self.assertEqual(len(rows), 60)
+        self.assertGreater(float(rows[-1]["bound"]), float(rows[0]["bound"]))
+        self.assertTrue((self.folder / "m.curve.png").read_bytes().startswith(b"\x89PNG"))
+        self.assertEqual(self.evaluate("m.vinci", "--limit", "7")["images"], 7)
+        for command, more in (("sample", ()), ("reconstruct", ("--data", "bars")), ("interpolate", ("--data", "bars"))):
+            self.expect(0, "deep", command, "m.vinci", *more, "--count", "5", "-o", f"{command}.png")
+            self.assertTrue((self.folder / f"{command}.png").read_bytes().startswith(b"\x89PNG"))
+        self.expect(0, "deep", "encode", "m.vinci", "--data", "bars", "-o", "codes.csv")
+        codes = list(csv.reader((self.folder / "codes.csv").read_text().splitlines()))
+        self.assertEqual(codes[0], ["z.1", "z.2"])
+        self.assertEqual(len(codes), 1 + self.COUNT)
+        self.expect(0, "deep", "encode", "m.vinci", "--data", "bars", "-o", "codes.npy")
+        last = struct.unpack("<2f", (self.folder / "codes.npy").read_bytes()[-8:])
+        for value, text in zip(last, codes[-1]):
+            self.assertAlmostEqual(value, float(text), delta=0.3)  # binarised anew: not the same bits
+
+    def test_killed_runs_go_on_with_the_same_bits(self):
+        self.train("--steps", "400", output="whole.vinci")
+        for wait in (0.6, 1.0, 1.6):
+            process = subprocess.Popen([VINCI, "deep", "train", "vae", *self.SETTINGS, "-o", "part.vinci", "--steps", "400",
+                                        "--checkpoint-steps", "1", "-q"], cwd=self.folder)
+            time.sleep(wait)
+            process.kill()
+            process.wait()
+            if not (self.folder / "part.vinci.checkpoint").exists():
+                continue  # killed before the first step
+            self.train("--steps", "400", "--resume", output="part.vinci")
+            self.assertEqual((self.folder / "part.vinci").read_bytes(), (self.folder / "whole.vinci").read_bytes())
+            (self.folder / "part.vinci.checkpoint").unlink()
+
+    def test_settings_come_from_files_and_stay_in_the_model(self):
+        self.write("c.json", '{"epochs": 2, "bound": "iwae", "samples": 3}')
+        self.train("--config", "c.json", "--samples", "4")
+        header = (self.folder / "m.vinci").read_bytes()[20:2000]
+        self.assertIn(b'"bound":"iwae"', header)
+        self.assertIn(b'"samples":4', header)
+
+    def test_faults_are_named(self):
+        for arguments, pattern in (
+                (("--latent", "0"), r"`latent` is `0`; it is a whole number from 1 to 65536"),
+                (("--patience", "3"), r"`patience` needs validation images"),
+                (("--device", "gpu"), r"device is `gpu`; it is cpu, cuda or cuda:N"),
+                (("--config", "none.json"), r"none.json cannot be read"),
+                (("--resume",), r"m.vinci.checkpoint cannot be read")):
+            done = self.vinci("deep", "train", "vae", "--data", "bars", "-o", "m.vinci", *arguments)
+            self.assertIn(done.returncode, (1, 2), arguments)
+            self.assertRegex(done.err, pattern)
+            self.assertFalse((self.folder / "m.vinci").exists())
+        self.expect_error(2, r"There are no images", "deep", "train", "vae", "--data", "none", "-o", "m.vinci")
+        self.train("--steps", "2")
+        model = (self.folder / "m.vinci").read_bytes()
+        for name, content, pattern in (("cut.vinci", model[:-7], r"ends within tensor"), ("no.vinci", b"PK", r"is not a model"),
+                                       ("bad.vinci", model[:-3] + bytes([model[-3] ^ 1]) + model[-2:], r"checksum of tensor")):
+            self.write(name, content)
+            self.expect_error(2, pattern, "deep", "evaluate", name, "--data", "bars")
+        self.write("big/train-images-idx3-ubyte", struct.pack(">IIII", 2051, 2, 3, 3) + bytes(18))
+        self.expect_error(2, r"the model takes 6 x 6", "deep", "evaluate", "m.vinci", "--data", "big", "--split", "train")
+
+    def test_training_that_diverges_says_so(self):
+        done = self.vinci("deep", "train", "vae", "--data", "bars", "--batch", "20", "-o", "m.vinci", "--optimizer", "sgd",
+                          "--learning-rate", "100")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.err, r"Training stopped at step \d+: the \w+ was not finite in 100 steps in a row. Try a smaller")
+
+
 def main():
     global VINCI, SHARED
     parser = argparse.ArgumentParser()

@@ -11,8 +11,8 @@
 #include "deep/commands/command.h"
 #include "deep/train/settings.h"
 #include "draws/atomic_file.h"
+#include "image/plot.h"
 #include "report/format.h"
-#include "report/line_plot.h"
 #include "report/progress_bar.h"
 #include "report/terminal.h"
 #include "source/mapped_file.h"
@@ -109,16 +109,21 @@ int TrainCommand::run() {
   const std::string csv = curve_csv(result.curve);
   draws::write_file_atomically(beside(output, ".curve.csv"),
                                [&](draws::FileWriter& out) { out.write(csv); });
-  std::vector<double> epochs;
-  report::LinePanel bound{"bound, nats", {}}, held_out{"validation bound, nats", {}};
+  image::Plot plot;
+  plot.title = fmt::format("{}: bound on log p(x)", kind);
+  plot.x_label = "epoch";
+  plot.y_label = "nats";
+  plot.series = {{"training", {}, {}}, {"validation", {}, {}, true}};
   for (const CurveRow& row : result.curve) {
-    epochs.push_back(static_cast<double>(row.step));
-    bound.values.push_back(row.bound);
-    held_out.values.push_back(row.validation);
+    for (image::PlotSeries& series : plot.series)
+      series.x.push_back(static_cast<double>(row.epoch));
+    plot.series[0].y.push_back(row.bound);
+    plot.series[1].y.push_back(row.validation);
   }
-  const std::string svg = report::line_plot_svg("step", epochs, {bound, held_out});
-  draws::write_file_atomically(beside(output, ".curve.svg"),
-                               [&](draws::FileWriter& out) { out.write(svg); });
+  if (!validation) plot.series.pop_back();
+  const std::string picture = image::encode_png(image::line_plot(plot));
+  draws::write_file_atomically(beside(output, ".curve.png"),
+                               [&](draws::FileWriter& out) { out.write(picture); });
   if (run_options.quiet)
     return result.reason == StopReason::kCancelled ? kExitCancelled : kExitDone;
 
