@@ -22,9 +22,10 @@ struct DataShape {
   int64_t values() const { return channels * height * width; }
 };
 
-/// Outputs are [..., B, P D]: P numbers for each of D values, all first ones before all second
-/// ones. Laws: log_density sums or integrates to 1 over the support; `sample` has that distribution
-/// and `mean` is its mean.
+/// The kinds for grey levels take x as v / 255 with v in 0..255; all but the Gaussian, which has a
+/// density, give the mass of v. Outputs are [..., B, P D]: P numbers for each of D values, all
+/// first ones before all second ones. Laws: log_density sums or integrates to 1 over the support;
+/// `sample` has that distribution and `mean` is its mean.
 class Likelihood {
  public:
   virtual ~Likelihood() = default;
@@ -43,8 +44,21 @@ class Likelihood {
 
 /// The settings `likelihood` and those that single ones take.
 std::span<const Setting> likelihood_settings();
+/// The same with another likelihood as the default.
+std::vector<Setting> likelihood_settings(const std::string& likelihood);
 std::unique_ptr<Likelihood> make_likelihood(const Config& config, Parameters& parameters);
 
 std::unique_ptr<Likelihood> make_bernoulli();
+std::unique_ptr<Likelihood> make_gaussian(Parameters& parameters);
+std::unique_ptr<Likelihood> make_logistic_mixture(int64_t components);
+std::unique_ptr<Likelihood> make_beta_binomial();
+
+/// Outputs [..., P D] as [..., P, D].
+inline Tensor by_parameter(const Tensor& outputs, int64_t per_value) {
+  std::vector<int64_t> sizes = outputs.sizes().vec();
+  sizes.back() /= per_value;
+  sizes.insert(sizes.end() - 1, per_value);
+  return outputs.reshape(sizes);
+}
 
 }  // namespace vinci::deep
