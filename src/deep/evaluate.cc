@@ -34,7 +34,7 @@ struct Mean {
 }  // namespace
 
 Evaluation evaluate(Model& model, const Feed& feed, int64_t samples, uint64_t seed,
-                    const Context& context) {
+                    const Context& context, const GapRequest& gap) {
   WithoutGradient scope;
   Evaluation result;
   result.samples = samples;
@@ -45,6 +45,9 @@ Evaluation evaluate(Model& model, const Feed& feed, int64_t samples, uint64_t se
     if (k < samples) ks.push_back(k);
   std::vector<Mean> bounds(ks.size());
   Mean elbo, log_p, kl;
+  Mean gaps;
+  std::vector<std::pair<std::string, Mean>> figures;
+  Tensor code_use;
   Tensor code_sum, code_squares;
   std::vector<double> ess;
   const auto started = std::chrono::steady_clock::now();
@@ -73,6 +76,20 @@ Evaluation evaluate(Model& model, const Feed& feed, int64_t samples, uint64_t se
     for (int64_t i = 0; i < count; ++i) ess.push_back(sizes[i].item<double>());
     const Tensor divergence = model.kl(batch, noise);
     if (divergence.defined()) kl.add(divergence);
+    const auto further = model.figures(batch, noise);
+    figures.resize(further.size());
+    for (size_t i = 0; i < further.size(); ++i) {
+      figures[i].first = further[i].first;
+      figures[i].second.add(further[i].second);
+    }
+    const Tensor use = model.code_use(batch);
+    if (use.defined()) code_use = code_use.defined() ? code_use + use : use;
+    if (const int64_t wanted = std::min(count, gap.images - start); wanted > 0) {
+      const Batch few = {batch.x.slice(0, 0, wanted),
+                         batch.labels.defined() ? batch.labels.slice(0, 0, wanted) : Tensor()};
+      const Tensor lost = model.amortisation_gap(few, gap.steps, noise);
+      if (lost.defined()) gaps.add(lost);
+    }
     const Tensor code = model.encode(batch, noise).to(at::kDouble);
     const Tensor flat = code.reshape({count, -1});
     if (!code_sum.defined()) {
@@ -98,6 +115,18 @@ Evaluation evaluate(Model& model, const Feed& feed, int64_t samples, uint64_t se
   result.log_p_error = log_p.error();
   for (size_t i = 0; i < ks.size(); ++i) result.bounds.emplace_back(ks[i], bounds[i].mean());
   result.kl = kl.count > 0 ? kl.mean() : std::numeric_limits<double>::quiet_NaN();
+  for (const auto& [name, mean] : figures) result.figures.emplace_back(name, mean.mean());
+  if (code_use.defined()) {
+    const Tensor share = code_use.to(at::kDouble) / code_use.sum().to(at::kDouble);
+    result.codes = code_use.numel();
+    result.codes_used = code_use.gt(0).sum().item<int64_t>();
+    result.perplexity = std::exp(-at::xlogy(share, share).sum().item<double>());
+  }
+  result.gap_images = gaps.count;
+  if (gaps.count > 0) {
+    result.amortisation_gap = gaps.mean();
+    result.amortisation_gap_error = gaps.error();
+  }
   const auto n = static_cast<double>(result.images);
   const Tensor variance = code_squares / n - (code_sum / n).square();
   result.latent = variance.numel();

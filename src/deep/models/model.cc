@@ -22,9 +22,17 @@ std::vector<double> Model::learning_rates(double rate) const {
 }
 
 Tensor Model::kl(const Batch&, Noise&) { return {}; }
+std::vector<std::pair<std::string, Tensor>> Model::figures(const Batch&, Noise&) { return {}; }
+Tensor Model::code_use(const Batch&) { return {}; }
+Tensor Model::amortisation_gap(const Batch&, int64_t, Noise&) { return {}; }
 
 const std::vector<ModelKind>& model_kinds() {
-  static const std::vector<ModelKind> kinds = {vae_kind(), iwae_kind(), discrete_vae_kind(),
+  static const std::vector<ModelKind> kinds = {vae_kind(),
+                                               iwae_kind(),
+                                               hvae_kind(),
+                                               sivae_kind(),
+                                               cvae_kind(),
+                                               discrete_vae_kind(),
                                                structured_prediction_kind()};
   return kinds;
 }

@@ -52,6 +52,14 @@ class Model {
   virtual Tensor log_weights(const Batch& batch, int64_t k, Noise& noise) = 0;
   /// KL(q(z | x) || p(z)) for each example, [B], in closed form or by one draw; may be undefined.
   virtual Tensor kl(const Batch& batch, Noise& noise);
+  /// Further figures of each example, [B] each, in nats where the name says nothing else.
+  virtual std::vector<std::pair<std::string, Tensor>> figures(const Batch& batch, Noise& noise);
+  /// How often the batch takes each code of a codebook, [codes]; undefined without one.
+  virtual Tensor code_use(const Batch& batch);
+  /// What q(z | x) loses by being computed by a network: the ELBO at parameters of q that are
+  /// fitted to each example alone by `steps` steps of Adam, less that at the network's, [B]. Both
+  /// at the same draws. Undefined where the model has no such q.
+  virtual Tensor amortisation_gap(const Batch& batch, int64_t steps, Noise& noise);
   /// E_q[z | x], [B, L]: the code of an example.
   virtual Tensor encode(const Batch& batch, Noise& noise) = 0;
   /// The mean of p(x | z), [B, D], at codes [B, L]; further layers are drawn.
@@ -93,5 +101,8 @@ ModelKind vae_kind();
 ModelKind iwae_kind();
 ModelKind discrete_vae_kind();
 ModelKind structured_prediction_kind();
+ModelKind hvae_kind();
+ModelKind cvae_kind();
+ModelKind sivae_kind();
 
 }  // namespace vinci::deep

@@ -78,6 +78,39 @@ class Vae : public Model {
     const Posterior q = posterior(batch.x);
     return standard_normal_kl(q.mean, q.log_scale);
   }
+  Tensor amortisation_gap(const Batch& batch, int64_t steps, Noise& noise) override {
+    const Posterior start = [&] {
+      WithoutGradient scope;
+      return posterior(batch.x);
+    }();
+    const at::AutoGradMode recording(true);
+    std::vector<Tensor> free = {start.mean.detach().clone(), start.log_scale.detach().clone()};
+    std::vector<Tensor> first, second;  // moments of Adam
+    for (Tensor& parameter : free) {
+      parameter.set_requires_grad(true);
+      first.push_back(at::zeros_like(parameter));
+      second.push_back(at::zeros_like(parameter));
+    }
+    constexpr int64_t kDraws = 4;
+    constexpr double kRate = 0.03, kBeta1 = 0.9, kBeta2 = 0.99;
+    for (int64_t step = 0; step < steps; ++step) {
+      const Tensor eps = noise.normal({kDraws, batch.x.size(0), free[0].size(-1)});
+      const Tensor negative = -elbo({free[0], free[1]}, batch.x, eps).sum();
+      const std::vector<Tensor> gradients = gradients_of(negative, free);
+      WithoutGradient scope;
+      const auto count = static_cast<double>(step + 1);
+      const double rate = kRate * (1 - static_cast<double>(step) / static_cast<double>(steps)) *
+                          std::sqrt(1 - std::pow(kBeta2, count)) / (1 - std::pow(kBeta1, count));
+      for (size_t i = 0; i < free.size(); ++i) {
+        first[i].mul_(kBeta1).add_(gradients[i], 1 - kBeta1);
+        second[i].mul_(kBeta2).addcmul_(gradients[i], gradients[i], 1 - kBeta2);
+        free[i].sub_(rate * first[i] / (second[i].sqrt() + 1e-8));
+      }
+    }
+    WithoutGradient scope;
+    const Tensor eps = noise.normal({100, batch.x.size(0), free[0].size(-1)});
+    return elbo({free[0], free[1]}, batch.x, eps) - elbo(start, batch.x, eps);
+  }
   Tensor encode(const Batch& batch, Noise&) override {
     WithoutGradient scope;
     return posterior(batch.x).mean;
@@ -103,6 +136,12 @@ class Vae : public Model {
   Posterior posterior(const Tensor& x) const {
     const auto halves = posterior_(encoder_(x)).chunk(2, -1);
     return {halves[0], halves[1]};
+  }
+  /// The ELBO of each example at noise [k, B, L], its KL in closed form.
+  Tensor elbo(const Posterior& q, const Tensor& x, const Tensor& eps) const {
+    const Tensor z = q.mean + q.log_scale.exp() * eps;
+    return likelihood_->log_density(outputs(z), x).mean(0) -
+           standard_normal_kl(q.mean, q.log_scale);
   }
   Tensor outputs(const Tensor& z) const { return outputs_(decoder_(z)); }
 

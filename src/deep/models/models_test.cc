@@ -1,0 +1,207 @@
+// The laws of models (model.h) on images so small that all of them can be listed.
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include "deep/core/functions.h"
+#include "deep/models/model.h"
+#include "vinci/error.h"
+
+namespace vinci::deep {
+namespace {
+
+using Values = std::vector<std::pair<const char*, const char*>>;
+
+std::unique_ptr<Model> tiny(const std::string& kind, const Values& values,
+                            DataShape shape = {1, 2, 2, 0, Tensor()}) {
+  Config config;
+  config.declare(model_kind(kind).settings);
+  for (const auto& [name, value] : values) config.set(name, value);
+  auto model = model_kind(kind).make({config, shape, 7, at::kCPU, kMaxParameters});
+  // Away from the start, where outputs hardly depend on z.
+  WithoutGradient scope;
+  Noise noise(21, NoiseStream::kInitial, 1);
+  for (const Parameter& parameter : model->parameters().all()) {
+    if (!parameter.trained) continue;
+    Tensor value = parameter.value;
+    // q and the conditionals of latent variables stay about as wide as the prior: were q narrower,
+    // its weights would have no variance.
+    const bool is_decoder =
+        parameter.name.rfind("decoder", 0) == 0 || parameter.name.rfind("outputs", 0) == 0;
+    if (is_decoder)
+      value.add_(noise.normal(value.sizes()), 0.4);
+    else
+      value.mul_(0.3).add_(noise.normal(value.sizes()), 0.05);
+  }
+  return model;
+}
+
+/// All images of four pixels, [16, 4].
+Tensor all_images() {
+  Tensor x = at::zeros({16, 4});
+  for (int64_t i = 0; i < 16; ++i)
+    for (int64_t d = 0; d < 4; ++d) x[i][d] = static_cast<float>(i >> d & 1);
+  return x;
+}
+
+struct Kind {
+  const char* name;
+  Values values;
+};
+
+const Kind kKinds[] = {
+    {"vae", {{"latent", "2"}, {"hidden", "5"}}},
+    {"hvae", {{"latents", "3,2"}, {"hidden", "5"}, {"upper-hidden", "4"}}},
+    {"hvae", {{"latents", "2"}, {"hidden", "5"}}},
+    {"hvae", {{"latents", "3,2,2"}, {"hidden", "5"}, {"upper-hidden", "4"}}},
+    {"sivae", {{"latent", "2"}, {"hidden", "5"}, {"mixing-noise", "3"}, {"inner", "3"}}},
+    {"sivae", {{"latent", "2"}, {"hidden", "5"}, {"mixing-noise", "3"}, {"inner", "0"}}},
+};
+
+// E_q[exp(log_weight)] = p(x), and sum_x p(x) = 1.
+TEST(LogWeights, AverageToADistributionOverImages) {
+  at::set_num_threads(1);
+  for (const Kind& kind : kKinds) {
+    const auto model = tiny(kind.name, kind.values);
+    Noise noise(3, NoiseStream::kEvaluation, 0);
+    constexpr int64_t kDraws = 40000;
+    const Tensor weights =
+        model->log_weights({all_images(), {}}, kDraws, noise).to(at::kDouble).exp();
+    const Tensor p = weights.mean(0), variance = weights.var(0) / static_cast<double>(kDraws);
+    const double error = variance.sum().sqrt().item<double>();
+    // An estimate whose error is small enough to say something.
+    EXPECT_LT(error, 0.02) << kind.name;
+    EXPECT_NEAR(p.sum().item<double>(), 1, 4.5 * error) << kind.name;
+    // The mean of `kl` and of the fit make the ELBO: below log p everywhere.
+    const Tensor elbo = weights.log().mean(0);
+    EXPECT_TRUE(elbo.lt(p.log() + 0.05).all().item<bool>()) << kind.name;
+  }
+}
+
+TEST(LogWeights, OfAConditionalModelAverageToADistributionOfTheLowerRows) {
+  const auto model = tiny("cvae", {{"latent", "2"}, {"hidden", "5"}});
+  Noise noise(3, NoiseStream::kEvaluation, 0);
+  const Tensor weights = model->log_weights({all_images(), {}}, 40000, noise).to(at::kDouble).exp();
+  // Images are ordered so that the upper row varies first.
+  const Tensor p = weights.mean(0).reshape({4, 4});  // [lower, upper]
+  const Tensor error = (weights.var(0) / 40000.0).reshape({4, 4}).sum(0).sqrt();
+  EXPECT_LT(error.max().item<double>(), 0.02);
+  EXPECT_LT(((p.sum(0) - 1).abs() / error).max().item<double>(), 4.5);
+
+  const Tensor again = model->reconstruct({all_images(), {}}, noise);
+  EXPECT_TRUE(again.slice(1, 0, 2).equal(all_images().slice(1, 0, 2)));
+  EXPECT_FALSE(again.slice(1, 2).equal(all_images().slice(1, 2)));
+  EXPECT_THROW(model->sample(1, noise), Error);
+}
+
+/// Mean gradients of the parameters of q, and their standard errors, over batches of one image.
+std::pair<Tensor, Tensor> inference_gradient(const char* bound, uint64_t seed) {
+  const auto model = tiny("hvae", {{"latents", "2,2"},
+                                   {"hidden", "3"},
+                                   {"upper-hidden", "3"},
+                                   {"bound", bound},
+                                   {"samples", "4"}});
+  const Batch batch = {all_images().slice(0, 5, 6).expand({400, 4}).contiguous(), {}};
+  std::vector<Tensor> all;
+  for (uint64_t repeat = 0; repeat < 150; ++repeat) {
+    Noise noise(seed, NoiseStream::kTraining, repeat);
+    const StepResult result = model->gradients(batch, noise, {});
+    std::vector<Tensor> flat;
+    for (size_t i = 0; i < result.gradients.size(); ++i)
+      if (model->parameters().trained_groups()[i] == ParameterGroup::kInference)
+        flat.push_back(result.gradients[i].reshape({-1}));
+    all.push_back(at::cat(flat));
+  }
+  const Tensor stacked = at::stack(all).to(at::kDouble);
+  return {stacked.mean(0), stacked.std(0) / std::sqrt(150.0)};
+}
+
+double largest_z(const std::pair<Tensor, Tensor>& a, const std::pair<Tensor, Tensor>& b) {
+  const Tensor error = (a.second.square() + b.second.square()).sqrt();
+  return ((a.first - b.first).abs() / (error + 1e-12)).max().item<double>();
+}
+
+TEST(HierarchicalVae, GradientsOfTheUnbiasedBoundsAgreeThroughBothLayers) {
+  // Some 50 parameters: |z| above 4.8 comes by chance once in ten thousand times.
+  EXPECT_LT(largest_z(inference_gradient("elbo", 1), inference_gradient("elbo-stl", 2)), 4.8);
+  const auto plain = inference_gradient("iwae", 1);
+  EXPECT_LT(largest_z(plain, inference_gradient("iwae-dreg", 2)), 4.8);
+  EXPECT_GT(largest_z(plain, inference_gradient("iwae-stl", 3)), 8);
+}
+
+TEST(HierarchicalVae, FiguresAreTheDivergencesOfItsLayers) {
+  const auto model = tiny("hvae", {{"latents", "3,2"}, {"hidden", "5"}, {"upper-hidden", "4"}});
+  const Batch batch = {all_images(), {}};
+  Noise a(1, NoiseStream::kEvaluation, 0), b(1, NoiseStream::kEvaluation, 0);
+  const auto figures = model->figures(batch, a);
+  ASSERT_EQ(figures.size(), 2u);
+  EXPECT_TRUE((figures[0].second + figures[1].second).allclose(model->kl(batch, b)));
+  EXPECT_EQ(model->encode(batch, a).sizes(), (std::vector<int64_t>{16, 2}));
+}
+
+// The surrogate bound does not fall as K grows, and stays below log p(x).
+TEST(SemiImplicitVae, TheSurrogateBoundRisesWithTheInnerDraws) {
+  const Batch batch = {all_images(), {}};
+  double before = -1e9, first = 0;
+  double evidence = 0;
+  for (const char* inner : {"0", "1", "5", "25"}) {
+    const auto model =
+        tiny("sivae", {{"latent", "2"}, {"hidden", "5"}, {"mixing-noise", "3"}, {"inner", inner}});
+    // Psi far from its mean: without other draws of it the bound is loose.
+    for (const Parameter& parameter : model->parameters().all())
+      if (parameter.name == "mixing.location.weight") {
+        WithoutGradient scope;
+        Tensor value = parameter.value;
+        value.mul_(6);
+      }
+    std::vector<Tensor> pieces;
+    // The inner draws are shared within a call: many calls.
+    for (uint64_t call = 0; call < 400; ++call) {
+      Noise noise(5, NoiseStream::kEvaluation, call);
+      pieces.push_back(model->log_weights(batch, 50, noise).to(at::kDouble).mean(0));
+      if (before == -1e9 && call == 0) {
+        Noise more(6, NoiseStream::kEvaluation, 0);
+        evidence = log_mean_exp(model->log_weights(batch, 40000, more).to(at::kDouble))
+                       .mean()
+                       .item<double>();
+      }
+    }
+    const Tensor means = at::stack(pieces).mean(1);
+    const double bound = means.mean().item<double>();
+    const double error = means.std().item<double>() / 20;
+    EXPECT_GT(bound, before - 4 * error) << inner;
+    EXPECT_LT(bound, evidence + 4 * error) << inner;
+    if (before == -1e9) first = bound;
+    before = bound;
+  }
+  EXPECT_GT(before, first + 0.05);
+}
+
+// Lectures E1: parameters of q fitted to each image lose nothing to those of a network.
+TEST(AmortisationGap, IsPositiveAndVanishesWhereTheNetworkIsFree) {
+  const auto model = tiny("vae", {{"latent", "2"}, {"hidden", "5"}});
+  const Batch batch = {all_images(), {}};
+  Noise noise(1, NoiseStream::kEvaluation, 0);
+  const Tensor gap = model->amortisation_gap(batch, 300, noise);
+  ASSERT_EQ(gap.numel(), 16);
+  EXPECT_GT(gap.min().item<double>(), -0.02);
+  EXPECT_GT(gap.mean().item<double>(), 0.1);
+  // A single image, to which the network's own bias is free: after a training of q alone no gap is
+  // left.
+  const Batch one = {batch.x.slice(0, 5, 6).expand({50, 4}).contiguous(), {}};
+  for (uint64_t step = 0; step < 1500; ++step) {
+    Noise own(2, NoiseStream::kTraining, step);
+    const StepResult result = model->gradients(one, own, {});
+    WithoutGradient scope;
+    const auto& groups = model->parameters().trained_groups();
+    for (size_t i = 0; i < groups.size(); ++i) {
+      Tensor value = model->parameters().trained()[i];
+      if (groups[i] == ParameterGroup::kInference)
+        value.sub_(result.gradients[i], 0.05 / (1 + static_cast<double>(step) / 300));
+    }
+  }
+  const Tensor left = model->amortisation_gap({one.x.slice(0, 0, 1), {}}, 300, noise);
+  EXPECT_NEAR(left.item<double>(), 0, 0.02);
+}
+
+}  // namespace
+}  // namespace vinci::deep
