@@ -104,5 +104,6 @@ ModelKind structured_prediction_kind();
 ModelKind hvae_kind();
 ModelKind cvae_kind();
 ModelKind sivae_kind();
+ModelKind vqvae_kind();
 
 }  // namespace vinci::deep
