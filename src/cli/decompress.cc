@@ -67,7 +67,8 @@ int DecompressCommand::run() {
   coding::DecompressReport report;
   if (file.header.layout.format == dataset::TableFormat::kPictures) {
     draws::write_folder_atomically(output, [&](const draws::FolderSink& out) {
-      dataset::PictureWriter writer(file.header.layout, out);
+      dataset::PictureWriter writer(file.header.layout, out,
+                                    file.header.binarise != coding::Binarise::kNone);
       report = coding::decompress(file, input, *used, options, writer, context);
     });
   } else {

@@ -18,8 +18,8 @@
 #include "cli/command.h"
 #include "draws/atomic_file.h"
 #include "image/image.h"
+#include "image/plot.h"
 #include "report/format.h"
-#include "report/line_plot.h"
 #include "report/progress_bar.h"
 #include "report/terminal.h"
 #include "vinci/error.h"
@@ -307,9 +307,17 @@ void DenoiseCommand::write_trace(const Trace& collected, const Image& last) cons
   }
   const std::filesystem::path folder = trace;
   write_png((folder / "iterations.png").string(), strip);
-  std::vector<report::LinePanel> panels = {{"ELBO, nats", collected.bounds}};
-  if (!collected.errors.empty()) panels.push_back({"error, % of pixels", collected.errors});
-  const std::string svg = report::line_plot_svg("sweep", collected.sweeps, panels);
+  std::vector<image::Plot> plots(1);
+  plots[0].title = "ELBO, nats";
+  plots[0].series = {{"", collected.sweeps, collected.bounds}};
+  if (!collected.errors.empty()) {
+    plots.emplace_back();
+    plots[1].title = "error, % of pixels";
+    plots[1].series = {{"", collected.sweeps, collected.errors}};
+  }
+  plots.back().x_label = "sweep";
+  for (image::Plot& plot : plots) plot.height = 280;
+  const std::string svg = image::plot_drawing(plots).to_svg();
   draws::write_file_atomically((folder / "bound.svg").string(),
                                [&](draws::FileWriter& out) { out.write(svg); });
   draws::write_file_atomically((folder / "trace.csv").string(), [&](draws::FileWriter& out) {

@@ -2,9 +2,12 @@
 // model, behind the checksums.
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "coding/codec.h"
+#include "dataset/picture_table.h"
 #include "vinci/error.h"
 
 namespace {
@@ -36,9 +39,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (!is_small(parse_model(file.header.model))) return 0;
       DecompressOptions options;
       options.salvage = true;
-      decompress(
-          file, "fuzz", *model_of(file, "fuzz", nullptr), options, [](std::string_view) {},
-          vinci::Context());
+      const auto model = model_of(file, "fuzz", nullptr);
+      if (file.header.layout.format == vinci::dataset::TableFormat::kPictures) {
+        vinci::dataset::PictureWriter writer(file.header.layout,
+                                             [](const std::string& name, std::string_view) {
+                                               if (name.starts_with("/")) std::abort();
+                                             });
+        decompress(file, "fuzz", *model, options, writer, vinci::Context());
+        return 0;
+      }
+      decompress(file, "fuzz", *model, options, [](std::string_view) {}, vinci::Context());
     } else {
       // A model of the first bytes, a chunk of the rest.
       const size_t split = std::min<size_t>(data[1], size - 2);

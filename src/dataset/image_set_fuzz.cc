@@ -24,13 +24,14 @@ namespace {
 using namespace vinci;  // NOLINT: a single file
 
 const std::string& folder() {
-  static const std::string path = [] {
+  // Never destroyed: what runs at exit needs it.
+  static const auto& path = *new std::string([] {
     const auto to = std::filesystem::temp_directory_path() /
                     ("vinci_image_set_fuzz_" + std::to_string(::getpid()));
     std::filesystem::create_directories(to);
     std::atexit([] { std::filesystem::remove_all(folder()); });
     return to.string();
-  }();
+  }());
   return path;
 }
 

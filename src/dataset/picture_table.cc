@@ -180,8 +180,8 @@ std::unique_ptr<TableReader> open_picture_table(const std::string& path) {
   return std::make_unique<PictureTable>(images, listing.pictures, listing.others);
 }
 
-PictureWriter::PictureWriter(const TableLayout& layout, Sink sink)
-    : layout_(layout), sink_(std::move(sink)) {
+PictureWriter::PictureWriter(const TableLayout& layout, Sink sink, bool are_bits)
+    : layout_(layout), sink_(std::move(sink)), unit_(are_bits ? 255 : 1) {
   const auto& shape = layout_.row_shape;
   const bool fits = shape.size() == 2 || (shape.size() == 3 && shape[2] == 3);
   if (layout_.format != TableFormat::kPictures || !fits || layout_.columns > kMaxColumns)
@@ -200,9 +200,9 @@ void PictureWriter::write(uint64_t first_row, const std::vector<int64_t>& values
       throw Error(Error::Kind::kInput, "There are more pictures than names of them.");
     for (size_t c = 0; c < layout_.columns; ++c) {
       const int64_t value = values[row * layout_.columns + c];
-      if (value < 0 || value > 255)
+      if (value < 0 || value > 255 / unit_)
         throw Error(Error::Kind::kInput, fmt::format("The value {} is no pixel of 8 bits.", value));
-      picture.pixels[c] = static_cast<uint8_t>(value);
+      picture.pixels[c] = static_cast<uint8_t>(value * unit_);
     }
     sink_(names_[first_row + row], image::encode_png(picture));
   }

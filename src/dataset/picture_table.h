@@ -21,9 +21,9 @@ class PictureWriter final : public RowWriter {
  public:
   /// A file's name, relative to a folder, which may lie in folders within: never outside of it.
   using Sink = std::function<void(const std::string& name, std::string_view bytes)>;
-  /// Throws Error(kInput) where the layout is not that of pictures, or a name leads out of the
-  /// folder.
-  PictureWriter(const TableLayout& layout, Sink sink);
+  /// `are_bits`: pixels were made 0 and 1, and are written as 0 and 255. Throws Error(kInput) where
+  /// the layout is not that of pictures, or a name leads out of the folder.
+  PictureWriter(const TableLayout& layout, Sink sink, bool are_bits = false);
   void begin(uint64_t /*rows*/) override {}
   void write(uint64_t first_row, const std::vector<int64_t>& values) override;
   void finish(const TableEnd& /*end*/) override {}
@@ -32,6 +32,7 @@ class PictureWriter final : public RowWriter {
   TableLayout layout_;
   std::vector<std::string> names_;
   Sink sink_;
+  int64_t unit_;  // of a value, in grey levels
 };
 
 }  // namespace vinci::dataset

@@ -285,20 +285,32 @@ double draw_legend(Drawing& drawing, const Plot& plot, double left, double right
   return y + 8;
 }
 
-/// Into the drawing, from `top` down.
-void draw_plot(Drawing& drawing, const Plot& plot, double top) {
+/// What is known of a plot before it has a place.
+struct Frame {
   Axis across;
   Axis up;
-  across.is_log = plot.log_x;
-  up.is_log = plot.log_y;
-  const bool has_data = fit_axis(across, plot, false);
-  fit_axis(up, plot, true);
-  const std::vector<Tick> y_ticks = ticks(up, std::clamp(plot.height / 60, 2, 10));
-  double label_width = 0;
-  for (const Tick& tick : y_ticks)
-    label_width = std::max(label_width, text_width(tick.text) * kTextSize);
+  bool has_data = false;
+  std::vector<Tick> y_ticks;
+  double left = 0;  // of the axes: their labels and ticks stand before it
+};
 
-  const double left = 14 + (plot.y_label.empty() ? 0 : 24) + label_width + 8;
+Frame frame_of(const Plot& plot) {
+  Frame out;
+  out.across.is_log = plot.log_x;
+  out.up.is_log = plot.log_y;
+  out.has_data = fit_axis(out.across, plot, false);
+  fit_axis(out.up, plot, true);
+  out.y_ticks = ticks(out.up, std::clamp(plot.height / 60, 2, 10));
+  double widest = 0;
+  for (const Tick& tick : out.y_ticks) widest = std::max(widest, text_width(tick.text) * kTextSize);
+  out.left = 14 + (plot.y_label.empty() ? 0 : 24) + widest + 8;
+  return out;
+}
+
+/// Into the drawing, from `top` down, with the axes from `left` on.
+void draw_plot(Drawing& drawing, const Plot& plot, Frame frame, double top, double left) {
+  Axis& across = frame.across;
+  Axis& up = frame.up;
   const double right = plot.width - 24;
   double y = top + 14;
   if (!plot.title.empty()) {
@@ -315,7 +327,7 @@ void draw_plot(Drawing& drawing, const Plot& plot, double top) {
 
   const TextStyle beside{kTextSize, kInk, Anchor::kEnd, false, false};
   const TextStyle below{kTextSize, kInk, Anchor::kMiddle, false, false};
-  for (const Tick& tick : y_ticks) {
+  for (const Tick& tick : frame.y_ticks) {
     const double at = up.at(tick.value);
     drawing.line({{left, at}, {right, at}}, kGrid, 1);
     drawing.text({left - 8, at + kTextSize * kCapHeight / 2}, tick.text, beside);
@@ -342,7 +354,7 @@ void draw_plot(Drawing& drawing, const Plot& plot, double top) {
   if (!plot.y_label.empty())
     drawing.text({22, (y + bottom) / 2}, plot.y_label,
                  {kTextSize, kInk, Anchor::kMiddle, false, true});
-  if (!has_data)
+  if (!frame.has_data)
     drawing.text({(left + right) / 2, (y + bottom) / 2}, "no finite values",
                  {kTextSize, kAxis, Anchor::kMiddle, false, false});
 }
@@ -352,15 +364,19 @@ void draw_plot(Drawing& drawing, const Plot& plot, double top) {
 Drawing plot_drawing(std::span<const Plot> plots) {
   int width = 0;
   int height = 0;
+  double left = 0;
+  std::vector<Frame> frames;
   for (const Plot& plot : plots) {
     width = std::max(width, plot.width);
     height += plot.height;
+    frames.push_back(frame_of(plot));
+    left = std::max(left, frames.back().left);
   }
   Drawing drawing(width, height);
   double top = 0;
-  for (const Plot& plot : plots) {
-    draw_plot(drawing, plot, top);
-    top += plot.height;
+  for (size_t i = 0; i < plots.size(); ++i) {
+    draw_plot(drawing, plots[i], frames[i], top, left);
+    top += plots[i].height;
   }
   return drawing;
 }

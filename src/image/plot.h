@@ -38,7 +38,7 @@ struct Plot {
 /// name, and the curves. Long series are thinned to what the width shows: the first, least, largest
 /// and last point of each column of pixels.
 Drawing plot_drawing(const Plot& plot);
-/// One above the other, of one width.
+/// One above the other, of one width, with axes that begin at one place.
 Drawing plot_drawing(std::span<const Plot> plots);
 
 /// plot_drawing as pixels, twice as many in each direction.

@@ -205,6 +205,20 @@ TEST(Plot, GivenRangesCutTheCurves) {
   }
 }
 
+TEST(Plot, PanelsBeginAtOnePlace) {
+  std::vector<Plot> plots(2);
+  plots[0].series = {{"", {0, 1}, {1e6, 2e6}}};
+  plots[1].series = {{"", {0, 1}, {1, 2}}};
+  const Drawing both = plot_drawing(plots);
+  EXPECT_EQ(both.height(), 960);
+  const std::string svg = both.to_svg();
+  std::vector<double> begins;
+  for (size_t at = svg.find("#0072b2"); at != std::string::npos; at = svg.find("#0072b2", at + 1))
+    begins.push_back(std::stod(svg.substr(svg.find("points='", at) + 8)));
+  ASSERT_EQ(begins.size(), 2U);
+  EXPECT_EQ(begins[0], begins[1]);
+}
+
 TEST(Plot, NoDataMakesItFail) {
   const std::vector<std::vector<double>> columns = {{},
                                                     {1},

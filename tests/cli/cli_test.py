@@ -1526,6 +1526,10 @@ class Compress(VinciTest):
         self.assertEqual(salvaged, {name: pictures[name] for name in salvaged})
         self.assertFalse((self.folder / "bad").exists())
         self.assertEqual([path.name for path in self.folder.iterdir() if ".part" in path.name], [])
+        # As bits, which come back black and white.
+        self.expect(0, "compress", "pictures", "-o", "b.vbb", "--binarise", "threshold")
+        self.expect(0, "decompress", "b.vbb", "-o", "bits")
+        self.assertEqual(read_png(self.folder / "bits/1/1.png"), pictures[pathlib.Path("1/1.png")])
         # In colour.
         self.write("colour/a.png", png(2, 1, bytes(range(6)), colour=2))
         self.assertEqual(json.loads(self.expect(0, "compress", "colour", "-o", "c.vbb", "--json").out)["restores_exactly"], False)
