@@ -8,15 +8,16 @@
 #include <vector>
 
 #include "api/session.h"
+#include "report/exit_status.h"
 #include "source/diagnostic.h"
 #include "source/source_file.h"
 
 namespace vinci::cli {
 
-inline constexpr int kExitDone = 0;
-inline constexpr int kExitIo = 1;
-inline constexpr int kExitInput = 2;
-inline constexpr int kExitBad = 3;
+using report::kExitBad;
+using report::kExitDone;
+using report::kExitInput;
+using report::kExitIo;
 
 void add_fit(CLI::App& app, int& status);
 void add_eval(CLI::App& app, int& status);

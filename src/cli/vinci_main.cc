@@ -1,11 +1,9 @@
 // The program `vinci`.
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 
 #include "cli/command.h"
 #include "source/suggest.h"
-#include "vinci/error.h"
 #include "vinci/version.h"
 
 namespace {
@@ -54,21 +52,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? kExitDone : kExitInput;
-  } catch (const vinci::Error& error) {
-    std::fprintf(stderr, "vinci: %s\n", error.what());
-    const bool is_input =
-        error.kind() == vinci::Error::Kind::kUsage || error.kind() == vinci::Error::Kind::kInput;
-    return is_input ? kExitInput : kExitIo;
-  } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "vinci: out of memory\n");
-    return kExitIo;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "vinci: %s\n", error.what());
-    return kExitIo;
+  } catch (...) {
+    return vinci::report::report_exception();
   }
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    std::fprintf(stderr, "vinci: standard output could not be written\n");
-    return kExitIo;
-  }
-  return status;
+  return vinci::report::finish_output(status);
 }

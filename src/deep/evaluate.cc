@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 #include "deep/core/functions.h"
 
@@ -52,18 +51,15 @@ Evaluation evaluate(Model& model, const Feed& feed, int64_t samples, uint64_t se
   std::vector<double> ess;
   const auto started = std::chrono::steady_clock::now();
 
-  std::vector<uint32_t> rows;
   for (int64_t start = 0; start < feed.size(); start += batch_size) {
     if (context.cancelled()) {
       result.cancelled = true;
       break;
     }
     const int64_t count = std::min(batch_size, feed.size() - start);
-    rows.resize(static_cast<size_t>(count));
-    std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(start));
     Noise noise(seed, NoiseStream::kEvaluation, static_cast<uint64_t>(start),
                 model.parameters().device());
-    const Batch batch = feed.batch(rows, noise);
+    const Batch batch = feed.range(start, count, noise);
     std::vector<Tensor> pieces;
     for (int64_t done = 0; done < samples; done += piece)
       pieces.push_back(model.log_weights(batch, std::min(piece, samples - done), noise));

@@ -48,15 +48,6 @@ std::string_view bytes_of(const Tensor& tensor) {
   return {static_cast<const char*>(tensor.data_ptr()), static_cast<size_t>(tensor.nbytes())};
 }
 
-/// FNV-1a, 64 bits.
-uint64_t hash(uint64_t state, std::string_view bytes) {
-  for (const char byte : bytes) {
-    state ^= static_cast<unsigned char>(byte);
-    state *= 0x100000001b3u;
-  }
-  return state;
-}
-
 template <typename T>
 void put(std::string& out, T value) {
   char bytes[sizeof(T)];
@@ -73,6 +64,12 @@ T get(std::string_view bytes, size_t at) {
 Tensor plain(const Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); }
 
 }  // namespace
+
+const Tensor* ModelFile::find(std::string_view name) const {
+  for (const auto& [own, value] : tensors)
+    if (own == name) return &value;
+  return nullptr;
+}
 
 std::string model_file_bytes(const ModelFile& file) {
   Json header;
@@ -140,8 +137,6 @@ ModelFile parse_model_file(std::string_view bytes, const std::string& name) {
       throw damaged("it does not say of which shape its images are");
     file.shape = {shape[0], shape[1], shape[2], shape[3], Tensor()};
     if (header.contains("training")) file.training = header.at("training").dump();
-    file.fingerprint = hash(0xcbf29ce484222325u, file.kind);
-    file.fingerprint = hash(file.fingerprint, header.at("shape").dump());
     for (const Json& entry : header.at("tensors")) {
       const auto tensor_name = entry.at("name").get<std::string>();
       const auto type_name = entry.at("type").get<std::string>();
@@ -166,8 +161,6 @@ ModelFile parse_model_file(std::string_view bytes, const std::string& name) {
         throw damaged(fmt::format("the checksum of tensor `{}` does not fit", tensor_name));
       if (!numbers.empty()) std::memcpy(value.data_ptr(), numbers.data(), numbers.size());
       at += numbers.size();
-      if (tensor_name.rfind("model/", 0) == 0)
-        file.fingerprint = hash(hash(file.fingerprint, tensor_name), numbers);
       file.tensors.emplace_back(tensor_name, value);
     }
   } catch (const nlohmann::json::exception& error) {
@@ -210,19 +203,17 @@ Config config_of(const ModelFile& file) {
 void load_tensors(const ModelFile& file, const std::string& prefix, Model& model) {
   WithoutGradient scope;
   for (const Parameter& parameter : model.parameters().all()) {
-    const auto found =
-        std::find_if(file.tensors.begin(), file.tensors.end(),
-                     [&](const auto& entry) { return entry.first == prefix + parameter.name; });
-    if (found == file.tensors.end())
+    const Tensor* found = file.find(prefix + parameter.name);
+    if (found == nullptr)
       throw Error(Error::Kind::kInput,
                   fmt::format("The model file lacks the numbers of `{}`.", parameter.name));
-    if (found->second.sizes() != parameter.value.sizes() ||
-        found->second.scalar_type() != parameter.value.scalar_type())
+    if (found->sizes() != parameter.value.sizes() ||
+        found->scalar_type() != parameter.value.scalar_type())
       throw Error(Error::Kind::kInput,
                   fmt::format("In the model file `{}` has another size than its settings say.",
                               parameter.name));
     Tensor target = parameter.value;
-    target.copy_(found->second);
+    target.copy_(*found);
   }
 }
 

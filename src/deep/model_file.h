@@ -21,7 +21,9 @@ struct ModelFile {
   DataShape shape;       ///< without the mean
   std::string training;  ///< JSON of the state of a run; "" in a finished model
   std::vector<std::pair<std::string, Tensor>> tensors;
-  uint64_t fingerprint = 0;  ///< of kind, config, shape and the model's numbers; set by reading
+
+  /// The tensor of that name, or null.
+  const Tensor* find(std::string_view name) const;
 };
 
 /// Written whole or not at all. Throws Error(kIo).

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "deep/train/train.h"
+#include "draws/atomic_file.h"
 #include "report/terminal.h"
 #include "source/render.h"
 #include "vinci/error.h"
@@ -39,6 +40,11 @@ dataset::ImageSet read_images(const std::string& path, const dataset::ReadOption
   if (!images)
     throw Error(Error::Kind::kInput, fmt::format("There are no images to use in {}.", path));
   return *images;
+}
+
+void write_picture(const std::string& path, const image::Image& picture) {
+  const std::string bytes = image::encode_png(picture);
+  draws::write_file_atomically(path, [&](draws::FileWriter& out) { out.write(bytes); });
 }
 
 void ModelAndImages::add_to(CLI::App& command, bool with_images) {

@@ -8,13 +8,15 @@
 #include "dataset/read.h"
 #include "deep/model_file.h"
 #include "deep/train/feed.h"
+#include "image/image.h"
+#include "report/exit_status.h"
 
 namespace vinci::deep {
 
-inline constexpr int kExitDone = 0;
-inline constexpr int kExitIo = 1;
-inline constexpr int kExitInput = 2;
-inline constexpr int kExitCancelled = 130;
+using report::kExitCancelled;
+using report::kExitDone;
+using report::kExitInput;
+using report::kExitIo;
 
 void add_train(CLI::App& app, int& status);
 void add_evaluate(CLI::App& app, int& status);
@@ -35,6 +37,9 @@ void add_run_options(CLI::App& command, RunOptions& options);
 
 /// The images of `path`; faults are printed, and Error(kInput) says so.
 dataset::ImageSet read_images(const std::string& path, const dataset::ReadOptions& options);
+
+/// As a PNG file, whole or not at all.
+void write_picture(const std::string& path, const image::Image& picture);
 
 /// A model file with the images that a command shows to it.
 struct ModelAndImages {

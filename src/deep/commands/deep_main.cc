@@ -1,11 +1,7 @@
 // The program `vinci-deep`, which `vinci deep` starts.
 #include <malloc.h>
 
-#include <cstdio>
-#include <exception>
-
 #include "deep/commands/command.h"
-#include "vinci/error.h"
 #include "vinci/version.h"
 
 int main(int argc, char** argv) {
@@ -33,25 +29,12 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitDone : kExitInput;
-  } catch (const vinci::Error& error) {
-    std::fprintf(stderr, "vinci: %s\n", error.what());
-    const bool is_input =
-        error.kind() == vinci::Error::Kind::kUsage || error.kind() == vinci::Error::Kind::kInput;
-    return is_input ? kExitInput : kExitIo;
-  } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "vinci: out of memory\n");
-    return kExitIo;
   } catch (const c10::Error& error) {
-    // The library's own allocator reports this way too.
-    std::fprintf(stderr, "vinci: %s\n", error.what_without_backtrace());
+    // The library's messages come with where they were thrown.
+    vinci::report::print_failure(error.what_without_backtrace());
     return kExitIo;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "vinci: %s\n", error.what());
-    return kExitIo;
+  } catch (...) {
+    return vinci::report::report_exception();
   }
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    std::fprintf(stderr, "vinci: standard output could not be written\n");
-    return kExitIo;
-  }
-  return status;
+  return vinci::report::finish_output(status);
 }

@@ -3,7 +3,6 @@
 
 #include <bit>
 #include <iostream>
-#include <numeric>
 
 #include "deep/commands/command.h"
 #include "draws/atomic_file.h"
@@ -48,13 +47,11 @@ int EncodeCommand::run() {
   const Feed feed = input.read_feed(file, device);
   WithoutGradient scope;
   std::vector<Tensor> pieces;
-  std::vector<uint32_t> rows;
   constexpr int64_t kBatch = 500;
   for (int64_t start = 0; start < feed.size(); start += kBatch) {
-    rows.resize(static_cast<size_t>(std::min(kBatch, feed.size() - start)));
-    std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(start));
     Noise noise(input.seed, NoiseStream::kSampling, static_cast<uint64_t>(start), device);
-    pieces.push_back(model->encode(feed.batch(rows, noise), noise).to(at::kCPU).to(at::kFloat));
+    pieces.push_back(
+        model->encode(feed.range(start, kBatch, noise), noise).to(at::kCPU).to(at::kFloat));
   }
   const Tensor codes = at::cat(pieces).contiguous();
   const float* values = codes.data_ptr<float>();

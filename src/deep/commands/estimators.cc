@@ -4,13 +4,12 @@
 #include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "deep/commands/command.h"
+#include "deep/core/optimizer.h"
 #include "deep/estimators/estimator.h"
 #include "deep/estimators/exact.h"
 #include "deep/models/discrete_model.h"
-#include "deep/train/optimizer.h"
 #include "draws/atomic_file.h"
 #include "report/bar_plot.h"
 #include "report/format.h"
@@ -145,10 +144,8 @@ int EstimatorsCommand::run() {
   const Config base = config_of(file);
   if (bound.empty()) bound = base.text("bound");
   const Feed feed = input.read_feed(file, device);
-  std::vector<uint32_t> rows(static_cast<size_t>(std::min(batch, feed.size())));
-  std::iota(rows.begin(), rows.end(), 0u);
   Noise binarising(input.seed, NoiseStream::kData, 0, device);
-  const Tensor x = feed.batch(rows, binarising).x;
+  const Tensor x = feed.range(0, batch, binarising).x;
   const std::vector<Tensor> parameters = model->network_parameters();
   const bool iwae = bound == "iwae";
   const bool binary = model->layers()[0].binary();

@@ -2,11 +2,9 @@
 #include <fmt/format.h>
 
 #include <iostream>
-#include <numeric>
 
 #include "deep/commands/command.h"
 #include "deep/train/train.h"
-#include "draws/atomic_file.h"
 #include "image/grid.h"
 #include "vinci/error.h"
 
@@ -38,11 +36,6 @@ image::Image grid(const Tensor& values, const DataShape& shape, int64_t columns)
   return image::grid_picture(images, options);
 }
 
-void write_picture(const std::string& path, const image::Image& picture) {
-  const std::string bytes = image::encode_png(picture);
-  draws::write_file_atomically(path, [&](draws::FileWriter& out) { out.write(bytes); });
-}
-
 struct PictureCommand {
   ModelAndImages input;
   std::string output;
@@ -56,15 +49,8 @@ struct PictureCommand {
   int interpolate();
 
  private:
-  Batch first_images(const Feed& feed, int64_t wanted, Noise& noise) const;
   int done(const Tensor& images, const DataShape& shape, int64_t in_a_row, const std::string& what);
 };
-
-Batch PictureCommand::first_images(const Feed& feed, int64_t wanted, Noise& noise) const {
-  std::vector<uint32_t> rows(static_cast<size_t>(std::min(wanted, feed.size())));
-  std::iota(rows.begin(), rows.end(), 0u);
-  return feed.batch(rows, noise);
-}
 
 int PictureCommand::done(const Tensor& images, const DataShape& shape, int64_t in_a_row,
                          const std::string& what) {
@@ -90,7 +76,7 @@ int PictureCommand::reconstruct() {
   const Feed feed = input.read_feed(file, device);
   Noise noise(input.seed, NoiseStream::kSampling, 0, device);
   WithoutGradient scope;
-  const Batch batch = first_images(feed, count, noise);
+  const Batch batch = feed.range(0, count, noise);
   const Tensor again = model->reconstruct(batch, noise);
   // Rows of images, each above the row of what the model makes of them.
   const int64_t in_a_row =
@@ -115,7 +101,7 @@ int PictureCommand::interpolate() {
   Noise noise(input.seed, NoiseStream::kSampling, 0, device);
   WithoutGradient scope;
   const int64_t pairs = std::min(count, feed.size() / 2);
-  const Tensor code = model->encode(first_images(feed, 2 * pairs, noise), noise);
+  const Tensor code = model->encode(feed.range(0, 2 * pairs, noise), noise);
   std::vector<Tensor> pieces;
   for (int64_t pair = 0; pair < pairs; ++pair)
     for (int64_t i = 0; i < steps; ++i) {

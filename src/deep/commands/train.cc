@@ -121,9 +121,7 @@ int TrainCommand::run() {
     plot.series[1].y.push_back(row.validation);
   }
   if (!validation) plot.series.pop_back();
-  const std::string picture = image::encode_png(image::line_plot(plot));
-  draws::write_file_atomically(beside(output, ".curve.png"),
-                               [&](draws::FileWriter& out) { out.write(picture); });
+  write_picture(beside(output, ".curve.png"), image::line_plot(plot));
   if (run_options.quiet)
     return result.reason == StopReason::kCancelled ? kExitCancelled : kExitDone;
 

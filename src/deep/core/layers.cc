@@ -2,10 +2,20 @@
 
 #include <cmath>
 
-#include "vinci/error.h"
+#include "base/check.h"
 
 namespace vinci::deep {
 namespace {
+
+struct ActivationName {
+  const char* name;
+  Activation activation;
+};
+constexpr ActivationName kActivations[] = {{"tanh", Activation::kTanh},
+                                           {"relu", Activation::kRelu},
+                                           {"leaky-relu", Activation::kLeakyRelu},
+                                           {"softplus", Activation::kSoftplus},
+                                           {"elu", Activation::kElu}};
 
 /// Uniform on +-gain sqrt(6 / (fan_in + fan_out)).
 Tensor glorot(Parameters& parameters, at::IntArrayRef sizes, int64_t fan_in, int64_t fan_out,
@@ -18,13 +28,16 @@ Tensor glorot(Parameters& parameters, at::IntArrayRef sizes, int64_t fan_in, int
 }  // namespace
 
 Activation activation_named(const std::string& name) {
-  if (name == "tanh") return Activation::kTanh;
-  if (name == "relu") return Activation::kRelu;
-  if (name == "leaky-relu") return Activation::kLeakyRelu;
-  if (name == "softplus") return Activation::kSoftplus;
-  if (name == "elu") return Activation::kElu;
-  throw Error(Error::Kind::kUsage,
-              "The activation is `" + name + "`; it is tanh, relu, leaky-relu, softplus or elu.");
+  for (const ActivationName& known : kActivations)
+    if (name == known.name) return known.activation;
+  VINCI_CHECK(false);  // a setting holds one of its choices
+}
+
+Setting activation_setting() {
+  Setting setting{
+      .name = "activation", .value = std::string("tanh"), .help = "of the hidden layers"};
+  for (const ActivationName& known : kActivations) setting.choices.emplace_back(known.name);
+  return setting;
 }
 
 Tensor activate(const Tensor& x, Activation activation) {

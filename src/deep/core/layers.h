@@ -1,12 +1,15 @@
 // Layers: small structs that hold their parameters and are called like functions.
 #pragma once
 
+#include "deep/core/config.h"
 #include "deep/core/parameters.h"
 
 namespace vinci::deep {
 
 enum class Activation : uint8_t { kTanh, kRelu, kLeakyRelu, kSoftplus, kElu };
 Activation activation_named(const std::string& name);
+/// The setting `activation`, whose choices are the names.
+Setting activation_setting();
 Tensor activate(const Tensor& x, Activation activation);
 
 /// y = x W' + b. Weights start uniform on +-sqrt(6 / (inputs + outputs)), biases at 0.

@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "deep/core/kernels.h"
 
@@ -11,43 +13,38 @@ namespace {
 /// Numbers of one task; a multiple of the generator's block.
 constexpr int64_t kPiece = int64_t{1} << 16;
 
-/// Key and counter of piece `piece` of a call.
-FloatNoiseKey key_of(uint64_t seed, NoiseStream stream, uint64_t step, uint32_t call,
-                     int64_t piece) {
+/// The key of a call's first piece.
+FloatNoiseKey key_of(uint64_t seed, NoiseStream stream, uint64_t step, uint32_t call) {
   FloatNoiseKey key;
   key.key[0] = static_cast<uint32_t>(seed) ^ static_cast<uint32_t>(stream) * 0x9E3779B9u;
   key.key[1] = static_cast<uint32_t>(seed >> 32) ^ static_cast<uint32_t>(stream);
   key.counter[0] = static_cast<uint32_t>(step);
   // 2^16 calls a step, 2^16 upper bits of the step.
   key.counter[1] = static_cast<uint32_t>(step >> 32) << 16 | (call & 0xffffu);
-  key.counter[2] = static_cast<uint32_t>(piece);
+  key.counter[2] = 0;
   return key;
 }
 
-}  // namespace
-
-Noise::Noise(uint64_t seed, NoiseStream stream, uint64_t step, at::Device device)
-    : seed_(seed), stream_(stream), step_(step), device_(device) {}
-
-namespace {
-
-/// Calls fill(key, offset, count) for all pieces of `n` numbers, in parallel.
+/// A float tensor on the CPU that fill(key, offset, count, values) writes piece by piece, in
+/// parallel.
 template <typename Fill>
-void for_pieces(uint64_t seed, NoiseStream stream, uint64_t step, uint32_t call, int64_t n,
-                const Fill& fill) {
-  const int64_t pieces = (n + kPiece - 1) / kPiece;
-  at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t piece = begin; piece < end; ++piece)
-      fill(key_of(seed, stream, step, call, piece), piece * kPiece,
-           std::min(kPiece, n - piece * kPiece));
+Tensor filled(at::IntArrayRef sizes, const FloatNoiseKey& key, const Fill& fill) {
+  Tensor out = at::empty(sizes, at::kFloat);
+  float* values = out.data_ptr<float>();
+  const int64_t n = out.numel();
+  at::parallel_for(0, (n + kPiece - 1) / kPiece, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t piece = begin; piece < end; ++piece) {
+      FloatNoiseKey own = key;
+      own.counter[2] = static_cast<uint32_t>(piece);
+      const int64_t offset = piece * kPiece;
+      fill(own, offset, std::min(kPiece, n - offset), values + offset);
+    }
   });
+  return out;
 }
-
-}  // namespace
 
 // On a GPU the same numbers as on the CPU would cost a transfer: there the library's own generator
 // is seeded with what the numbers are keyed by.
-namespace {
 at::Generator generator_for(at::Device device, const FloatNoiseKey& key) {
   at::Generator generator = at::globalContext().defaultGenerator(device).clone();
   const uint64_t low = static_cast<uint64_t>(key.counter[1]) << 32 | key.counter[0];
@@ -55,39 +52,36 @@ at::Generator generator_for(at::Device device, const FloatNoiseKey& key) {
   generator.set_current_seed(low * 0x9E3779B97F4A7C15u ^ high);
   return generator;
 }
+
 }  // namespace
 
+Noise::Noise(uint64_t seed, NoiseStream stream, uint64_t step, at::Device device)
+    : seed_(seed), stream_(stream), step_(step), device_(device) {}
+
 Tensor Noise::uniform(at::IntArrayRef sizes) {
-  const uint32_t call = call_++;
-  Tensor out = at::empty(sizes, at::TensorOptions(at::kFloat).device(device_));
-  if (!device_.is_cpu()) {
-    // [0, 1) to (0, 1).
-    out.uniform_(0, 1, generator_for(device_, key_of(seed_, stream_, step_, call, 0)));
-    return out.clamp_(0x1p-24, 1 - 0x1p-24);
+  const FloatNoiseKey key = key_of(seed_, stream_, step_, call_++);
+  if (device_.is_cpu()) {
+    const auto fill = VINCI_SIMD_SELECT(float_uniform);
+    return filled(sizes, key, [&](const FloatNoiseKey& own, int64_t, int64_t count, float* values) {
+      fill(own, values, count);
+    });
   }
-  float* values = out.data_ptr<float>();
-  const auto fill = VINCI_SIMD_SELECT(float_uniform);
-  for_pieces(seed_, stream_, step_, call, out.numel(),
-             [&](const FloatNoiseKey& key, int64_t offset, int64_t count) {
-               fill(key, values + offset, count);
-             });
-  return out;
+  Tensor out = at::empty(sizes, at::TensorOptions(at::kFloat).device(device_));
+  // [0, 1) to (0, 1).
+  out.uniform_(0, 1, generator_for(device_, key));
+  return out.clamp_(0x1p-24, 1 - 0x1p-24);
 }
 
 Tensor Noise::normal(at::IntArrayRef sizes) {
-  const uint32_t call = call_++;
-  Tensor out = at::empty(sizes, at::TensorOptions(at::kFloat).device(device_));
-  if (!device_.is_cpu()) {
-    out.normal_(0, 1, generator_for(device_, key_of(seed_, stream_, step_, call, 0)));
-    return out;
+  const FloatNoiseKey key = key_of(seed_, stream_, step_, call_++);
+  if (device_.is_cpu()) {
+    const auto fill = VINCI_SIMD_SELECT(float_normal);
+    return filled(sizes, key, [&](const FloatNoiseKey& own, int64_t, int64_t count, float* values) {
+      fill(own, values, count);
+    });
   }
-  float* values = out.data_ptr<float>();
-  const auto fill = VINCI_SIMD_SELECT(float_normal);
-  for_pieces(seed_, stream_, step_, call, out.numel(),
-             [&](const FloatNoiseKey& key, int64_t offset, int64_t count) {
-               fill(key, values + offset, count);
-             });
-  return out;
+  Tensor out = at::empty(sizes, at::TensorOptions(at::kFloat).device(device_));
+  return out.normal_(0, 1, generator_for(device_, key));
 }
 
 Tensor Noise::logistic(at::IntArrayRef sizes) {
@@ -107,16 +101,12 @@ Tensor Noise::binarise(const Tensor& bytes) {
     const Tensor levels = bytes.to(device_).to(at::kFloat);
     return uniform(bytes.sizes()).mul_(255).lt(levels).to(at::kFloat);
   }
-  const uint32_t call = call_++;
-  Tensor out = at::empty(bytes.sizes(), at::kFloat);
-  float* values = out.data_ptr<float>();
   const uint8_t* in = bytes.data_ptr<uint8_t>();
   const auto fill = VINCI_SIMD_SELECT(float_binarise);
-  for_pieces(seed_, stream_, step_, call, out.numel(),
-             [&](const FloatNoiseKey& key, int64_t offset, int64_t count) {
-               fill(key, in + offset, values + offset, count);
-             });
-  return out;
+  return filled(bytes.sizes(), key_of(seed_, stream_, step_, call_++),
+                [&](const FloatNoiseKey& own, int64_t offset, int64_t count, float* values) {
+                  fill(own, in + offset, values, count);
+                });
 }
 
 }  // namespace vinci::deep

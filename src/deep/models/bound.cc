@@ -44,4 +44,14 @@ Tensor bound_loss(Bound bound, const Tensor& log_weights,
   return -(weights * log_weights).sum(0).mean();
 }
 
+Tensor bound_loss(Bound bound, const Tensor& fit, const Tensor& kl,
+                  const std::vector<std::shared_ptr<Tensor>>& z_scales, const StepContext& context,
+                  StepResult& result) {
+  const Tensor log_weights = context.kl_weight == 1 ? fit - kl : fit - kl * context.kl_weight;
+  Tensor value;
+  const Tensor loss = bound_loss(bound, log_weights, z_scales, value);
+  result.bound = value.mean().item<double>();
+  return loss;
+}
+
 }  // namespace vinci::deep

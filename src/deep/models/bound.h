@@ -2,8 +2,8 @@
 // estimators of their gradients.
 #pragma once
 
-#include "deep/core/config.h"
 #include "deep/core/functions.h"
+#include "deep/models/model.h"
 
 namespace vinci::deep {
 
@@ -27,5 +27,11 @@ inline bool detaches_q(Bound bound) { return bound != Bound::kElbo && bound != B
 /// reparameterised variable of shape [k, B, ...]; filled in here.
 Tensor bound_loss(Bound bound, const Tensor& log_weights,
                   const std::vector<std::shared_ptr<Tensor>>& z_scales, Tensor& value);
+
+/// The same of log weights fit - kl_weight kl, with kl = log q(z | x) - log p(z) at the draws, both
+/// [k, B]; the mean bound goes into `result`.
+Tensor bound_loss(Bound bound, const Tensor& fit, const Tensor& kl,
+                  const std::vector<std::shared_ptr<Tensor>>& z_scales, const StepContext& context,
+                  StepResult& result);
 
 }  // namespace vinci::deep

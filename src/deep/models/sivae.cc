@@ -5,9 +5,8 @@
 // which is below the ELBO and rises to it with K.  [eq. (9)] Its weights are unbiased for p(x) for
 // every K: z is one of K + 1 exchangeable psi's, so that it has the density it is divided by.
 #include "deep/core/functions.h"
-#include "deep/core/layers.h"
 #include "deep/models/bound.h"
-#include "deep/models/model.h"
+#include "deep/models/networks.h"
 
 namespace vinci::deep {
 namespace {
@@ -39,24 +38,14 @@ class SemiImplicitVae : public Model {
     log_scale_ = Linear(parameters_, "log_scale", encoder_.outputs(), latent_,
                         ParameterGroup::kInference, initial);
     activation_ = activation;
-    decoder_ = Mlp(parameters_, "decoder", latent_, {hidden.rbegin(), hidden.rend()}, activation,
-                   ParameterGroup::kModel, initial);
-    likelihood_ = make_likelihood(config, parameters_);
-    outputs_ = Linear(parameters_, "outputs", decoder_.outputs(),
-                      likelihood_->outputs_per_value() * values, ParameterGroup::kModel, initial);
-    WithoutGradient scope;
-    outputs_.bias.copy_(likelihood_->initial_bias(request.shape));
+    decoder_ = Decoder(parameters_, config, latent_, hidden, request.shape, initial);
   }
 
   Tensor loss(const Batch& batch, Noise& noise, const StepContext& context,
               StepResult& result) override {
     const auto [fit, kl] = draw(batch.x, samples_, noise);
-    const Tensor log_weights = context.kl_weight == 1 ? fit - kl : fit - kl * context.kl_weight;
-    Tensor value;
-    const Tensor scalar = bound_loss(bound_, log_weights, {}, value);
-    result.bound = value.mean().item<double>();
     result.figures = {{"kl", kl.detach().mean().item<double>()}};
-    return scalar;
+    return bound_loss(bound_, fit, kl, {}, context, result);
   }
   Tensor log_weights(const Batch& batch, int64_t k, Noise& noise) override {
     WithoutGradient scope;
@@ -74,7 +63,7 @@ class SemiImplicitVae : public Model {
   }
   Tensor decode(const Tensor& code, Noise&) override {
     WithoutGradient scope;
-    return likelihood_->mean(outputs_(decoder_(code)));
+    return decoder_.mean(code);
   }
   Tensor sample(int64_t count, Noise& noise) override {
     return decode(noise.normal({count, latent_}), noise);
@@ -109,8 +98,7 @@ class SemiImplicitVae : public Model {
           normal_log_density(z.unsqueeze(0), others.unsqueeze(1), log_scale);  // [K, k, B]
       log_q = log_mean_exp(at::cat({own_density.unsqueeze(0), densities}));
     }
-    return {likelihood_->log_density(outputs_(decoder_(z)), x),
-            log_q - standard_normal_log_density(z)};
+    return {decoder_.log_density(z, x), log_q - standard_normal_log_density(z)};
   }
 
   int64_t latent_;
@@ -124,9 +112,7 @@ class SemiImplicitVae : public Model {
   Linear from_noise_;
   Linear location_;
   Linear log_scale_;
-  Mlp decoder_;
-  Linear outputs_;
-  std::unique_ptr<Likelihood> likelihood_;
+  Decoder decoder_;
 };
 
 std::unique_ptr<Model> make(const ModelRequest& request) {
@@ -137,11 +123,7 @@ std::unique_ptr<Model> make(const ModelRequest& request) {
 
 ModelKind sivae_kind() {
   std::vector<Setting> settings = {
-      {.name = "latent",
-       .value = int64_t{50},
-       .help = "latent variables",
-       .minimum = 1,
-       .maximum = 65536},
+      latent_setting(),
       {.name = "inner",
        .value = int64_t{20},
        .help = "draws of psi besides a draw's own in the surrogate bound, K",
@@ -157,15 +139,8 @@ ModelKind sivae_kind() {
        .help = "width of the layer where noise and image meet",
        .minimum = 1,
        .maximum = 65536},
-      {.name = "hidden",
-       .value = std::vector<int64_t>{200, 200},
-       .help = "widths of the encoder's hidden layers; the decoder mirrors them",
-       .minimum = 1,
-       .maximum = 65536},
-      {.name = "activation",
-       .value = std::string("tanh"),
-       .help = "of the hidden layers",
-       .choices = {"tanh", "relu", "leaky-relu", "softplus", "elu"}},
+      hidden_setting("widths of the encoder's hidden layers; the decoder mirrors them"),
+      activation_setting(),
   };
   for (Setting& setting : bound_settings("elbo", 1)) {
     // log q of a mixture cannot be held fixed: it has no parameters of its own.

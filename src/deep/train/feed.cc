@@ -1,5 +1,8 @@
 #include "deep/train/feed.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "base/check.h"
 
 namespace vinci::deep {
@@ -47,6 +50,12 @@ Batch Feed::batch(std::span<const uint32_t> rows, Noise& noise) const {
     batch.labels = labels.to(device_);
   }
   return batch;
+}
+
+Batch Feed::range(int64_t first, int64_t count, Noise& noise) const {
+  std::vector<uint32_t> rows(static_cast<size_t>(std::min(count, size() - first)));
+  std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(first));
+  return batch(rows, noise);
 }
 
 DataShape Feed::shape() const {

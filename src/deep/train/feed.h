@@ -22,6 +22,8 @@ class Feed {
   int64_t size() const { return static_cast<int64_t>(images_.size()); }
   /// The images of these rows on the device; draws of kDynamic come from `noise`.
   Batch batch(std::span<const uint32_t> rows, Noise& noise) const;
+  /// The `count` images from `first` on, or those that there are.
+  Batch range(int64_t first, int64_t count, Noise& noise) const;
   /// Shape and mean; one pass over the set.
   DataShape shape() const;
   const dataset::ImageSet& images() const { return images_; }

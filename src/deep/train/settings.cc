@@ -1,6 +1,6 @@
 #include "deep/train/settings.h"
 
-#include "deep/train/optimizer.h"
+#include "deep/core/optimizer.h"
 #include "deep/train/schedule.h"
 
 namespace vinci::deep {

@@ -6,12 +6,11 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "base/check.h"
 #include "dataset/batches.h"
 #include "deep/core/functions.h"
-#include "deep/train/optimizer.h"
+#include "deep/core/optimizer.h"
 #include "deep/train/schedule.h"
 #include "vinci/error.h"
 
@@ -276,14 +275,12 @@ void Run::restore(const ModelFile& file) {
   load_tensors(file, "model/", *result_.model);
   WithoutGradient scope;
   for (auto& [name, value] : optimizer_->state()) {
-    const std::string wanted = "optimizer/" + name;
-    const auto found = std::find_if(file.tensors.begin(), file.tensors.end(),
-                                    [&](const auto& entry) { return entry.first == wanted; });
-    if (found == file.tensors.end() || found->second.sizes() != value.sizes())
+    const Tensor* found = file.find("optimizer/" + name);
+    if (found == nullptr || found->sizes() != value.sizes())
       throw Error(Error::Kind::kInput,
                   "The checkpoint lacks the state of this optimiser: it belongs to another one.");
     Tensor target = value;
-    target.copy_(found->second);
+    target.copy_(*found);
   }
   try {
     const Json training = Json::parse(file.training);
@@ -316,15 +313,12 @@ void Run::restore(const ModelFile& file) {
         fmt::format("The state of training in the checkpoint is not as the format says ({}).",
                     error.what()));
   }
-  bool has_best = false;
-  for (const auto& entry : file.tensors) has_best = has_best || entry.first.rfind("best/", 0) == 0;
-  if (has_best) {
-    for (const Parameter& parameter : result_.model->parameters().all())
-      for (const auto& [name, value] : file.tensors)
-        if (name == "best/" + parameter.name) best_values_.push_back(value.to(request_.device));
-    if (best_values_.size() != result_.model->parameters().all().size())
-      throw Error(Error::Kind::kInput, "The checkpoint lacks some numbers of its best model.");
-  }
+  const std::vector<Parameter>& parameters = result_.model->parameters().all();
+  for (const Parameter& parameter : parameters)
+    if (const Tensor* found = file.find("best/" + parameter.name))
+      best_values_.push_back(found->to(request_.device));
+  if (!best_values_.empty() && best_values_.size() != parameters.size())
+    throw Error(Error::Kind::kInput, "The checkpoint lacks some numbers of its best model.");
   first_step_ = saved_step_ = result_.step;
 }
 
@@ -353,14 +347,10 @@ double mean_bound(Model& model, const Feed& feed, int64_t k, uint64_t seed) {
   // Rows of a batch such that the decoder sees about two thousand points at once.
   const int64_t size = std::max<int64_t>(1, std::min<int64_t>(100, 2000 / k));
   double sum = 0;
-  std::vector<uint32_t> rows;
   for (int64_t start = 0; start < feed.size(); start += size) {
-    const int64_t count = std::min(size, feed.size() - start);
-    rows.resize(static_cast<size_t>(count));
-    std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(start));
     Noise noise(seed, NoiseStream::kValidation, static_cast<uint64_t>(start),
                 model.parameters().device());
-    const Batch batch = feed.batch(rows, noise);
+    const Batch batch = feed.range(start, size, noise);
     sum += log_mean_exp(model.log_weights(batch, k, noise)).sum().item<double>();
   }
   return sum / static_cast<double>(feed.size());

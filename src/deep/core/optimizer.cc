@@ -1,4 +1,4 @@
-#include "deep/train/optimizer.h"
+#include "deep/core/optimizer.h"
 
 #include <cmath>
 
