@@ -29,13 +29,20 @@ Bound bound_named(const std::string& name) {
   return Bound::kIwaeDreg;
 }
 
+namespace {
+
+/// The bound of each example, [B], from k log weights.
+Tensor bound_value(Bound bound, const Tensor& log_weights) {
+  const bool is_elbo = bound == Bound::kElbo || bound == Bound::kElboStl;
+  return is_elbo ? log_weights.mean(0) : log_mean_exp(log_weights);
+}
+
+}  // namespace
+
 Tensor bound_loss(Bound bound, const Tensor& log_weights,
                   const std::vector<std::shared_ptr<Tensor>>& z_scales, Tensor& value) {
-  if (bound == Bound::kElbo || bound == Bound::kElboStl) {
-    value = log_weights.detach().mean(0);
-    return -log_weights.mean();
-  }
-  value = log_mean_exp(log_weights.detach());
+  value = bound_value(bound, log_weights.detach());
+  if (bound == Bound::kElbo || bound == Bound::kElboStl) return -log_weights.mean();
   if (bound == Bound::kIwae) return -log_mean_exp(log_weights).mean();
   // grad L_k = sum_i w~_i grad log w_i; doubly reparameterised, what passes through z has w~_i^2.
   const Tensor weights = log_weights.detach().softmax(0);
@@ -47,9 +54,11 @@ Tensor bound_loss(Bound bound, const Tensor& log_weights,
 Tensor bound_loss(Bound bound, const Tensor& fit, const Tensor& kl,
                   const std::vector<std::shared_ptr<Tensor>>& z_scales, const StepContext& context,
                   StepResult& result) {
-  const Tensor log_weights = context.kl_weight == 1 ? fit - kl : fit - kl * context.kl_weight;
+  const bool warms_up = context.kl_weight != 1;
+  const Tensor log_weights = warms_up ? fit - kl * context.kl_weight : fit - kl;
   Tensor value;
   const Tensor loss = bound_loss(bound, log_weights, z_scales, value);
+  if (warms_up) value = bound_value(bound, (fit - kl).detach());
   result.bound = value.mean().item<double>();
   return loss;
 }

@@ -29,7 +29,8 @@ Tensor bound_loss(Bound bound, const Tensor& log_weights,
                   const std::vector<std::shared_ptr<Tensor>>& z_scales, Tensor& value);
 
 /// The same of log weights fit - kl_weight kl, with kl = log q(z | x) - log p(z) at the draws, both
-/// [k, B]; the mean bound goes into `result`.
+/// [k, B]; the mean bound, with all of kl,
+/// goes into `result`.
 Tensor bound_loss(Bound bound, const Tensor& fit, const Tensor& kl,
                   const std::vector<std::shared_ptr<Tensor>>& z_scales, const StepContext& context,
                   StepResult& result);
