@@ -98,16 +98,17 @@ std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
   conjugate::Network& network = fit->model->network;
   // Half of the budget is for the draws by which q is judged.
   const auto is_late = [&] { return seconds_since(start) > options.budget_seconds / 2; };
+  uint64_t in_network = options.seed;  // whose state the network holds
   const auto run = [&](uint64_t seed) {
-    ascent.seed = seed;
-    ascent.max_seconds = options.budget_seconds / 2 - seconds_since(start);
+    ascent.seed = in_network = seed;
     numeric::RandomStream random(seed, 0x63617669);
     network.start(random);
     return network.ascend(ascent, context);
   };
-  uint64_t best_seed = options.seed, last_seed = options.seed;
+  uint64_t best_seed = options.seed;
   for (int64_t k = 0; k < restarts; ++k) {
     const uint64_t seed = options.seed + static_cast<uint64_t>(k) * 0x10001;
+    ascent.max_seconds = options.budget_seconds / 2 - seconds_since(start);
     const conjugate::AscentResult r = run(seed);
     if (r.improper >= 0) {
       misfits.push_back({{},
@@ -122,11 +123,18 @@ std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
       fit->ascent = r;
     }
     fit->bounds.push_back(r.elbo);
-    last_seed = seed;
     if (context.cancelled() || is_late()) break;
   }
-  if (best_seed != last_seed && !context.cancelled()) fit->ascent = run(best_seed);
-  if (const std::vector<double> shifts = better_shifts(*fit->model); !shifts.empty()) {
+  if (best_seed != in_network && !context.cancelled()) {
+    // The best start once more, as far as it went: no clock may make another state of it.
+    const int64_t max_sweeps = std::exchange(ascent.max_sweeps, fit->ascent.sweeps);
+    ascent.max_seconds = std::numeric_limits<double>::infinity();
+    fit->ascent = run(best_seed);
+    ascent.max_sweeps = max_sweeps;
+  }
+  if (const std::vector<double> shifts = better_shifts(*fit->model);
+      !shifts.empty() && !is_late()) {
+    ascent.max_seconds = options.budget_seconds / 2 - seconds_since(start);
     // The same once more, expanded about where the posterior is.
     compile_options.shifts = shifts;
     std::vector<conjugate::Misfit> unused;
@@ -138,7 +146,7 @@ std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
       ascent.seed = best_seed;
       shifted.start(random);
       const conjugate::AscentResult r = shifted.ascend(ascent, context);
-      if (r.improper < 0) {
+      if (r.improper < 0 && (r.converged || !fit->ascent.converged)) {
         fit->ascent = r;
       } else {
         fit->model = before;
@@ -175,7 +183,8 @@ infer::FitResult judge_conjugate(const ConjugateFit& fit, const LogDensity& dens
     given.symmetries.push_back(conjugate::describe(s));
     given.log_equal_modes += s.log_modes;
   }
-  given.image_modes = std::move(found.rivals);
+  given.image_modes = found.rivals;
+  notes.image_modes = std::move(found.rivals);
   notes.symmetries = std::move(found.equal);
   given.stages.push_back({"symmetries", 0, seconds_since(start)});
   return infer::fit_given(density, given, options, context);
@@ -270,6 +279,14 @@ infer::FitResult fit_or_judge(const LogDensity& density, const ConjugateFit* con
         other.verdict.grade = std::max(other.verdict.grade, diagnose::Grade::kUsable);
         other.verdict.reasons.push_back(fmt::format(
             "The {} are arbitrary; the draws may be of one of the equal modes.", describe(s)));
+      }
+      if (!notes.image_modes.empty()) {
+        const double best = *std::max_element(notes.image_modes.begin(), notes.image_modes.end());
+        other.verdict.grade = std::max(other.verdict.grade, diagnose::Grade::kUsable);
+        other.verdict.reasons.push_back(
+            fmt::format("Other labels or signs make another mode, with about exp({:.1f}) times the "
+                        "mass; the draws may be of one of them.",
+                        best));
       }
       notes = {};
       notes.remarks.push_back(

@@ -44,6 +44,7 @@ struct ConjugateNotes {
   std::vector<std::string> remarks;
   std::vector<conjugate::NamedDistribution> distributions;
   std::vector<conjugate::Symmetry> symmetries;  // of the posterior, of whose modes q is one
+  std::vector<double> image_modes;              // as in infer::GivenFit
 };
 
 /// Draws, k-hat, symmetries, verdict. `density`: of the model where that has one, or that of the

@@ -220,6 +220,11 @@ TEST(ConjugateFit, ExchangeableLabelsAreNotGood) {
 TEST(ConjugateFit, NearlyEqualPriorsLeaveARival) {
   Built b(mixture("mu[1] ~ normal(-0.1, 5); mu[2] ~ normal(0.1, 5);"), kTwoGroups);
   EXPECT_EQ(b.fit().result.verdict.grade, diagnose::Grade::kBad);
+  // Nor does the ladder, which is tried after that, make it good.
+  Built either(mixture("mu[1] ~ normal(-0.1, 5); mu[2] ~ normal(0.1, 5);"), kTwoGroups,
+               infer::Method::kAuto);
+  const Outcome o = either.fit();
+  EXPECT_NE(o.result.verdict.grade, diagnose::Grade::kGood);
 }
 
 TEST(ConjugateFit, SignsOfFactorsAreNotGood) {

@@ -28,8 +28,6 @@ class FrequencyTable {
   /// (NaN counts as that), the last is taken as 1. All n <= 2^precision symbols are possible:
   /// P(X <= i) becomes i + 1 + floor((2^precision - n) P(X <= i)). O(n).
   static FrequencyTable from_cdf(const std::function<double(size_t)>& cdf, size_t n, int precision);
-  /// As given; they sum to 2^precision.
-  static FrequencyTable from_frequencies(std::span<const uint32_t> frequencies, int precision);
 
   size_t size() const { return cumulative_.empty() ? 0 : cumulative_.size() - 1; }
   int precision() const { return precision_; }

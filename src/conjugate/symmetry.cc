@@ -141,7 +141,7 @@ class Finder {
     int64_t pairs = 0;
     for (size_t k = 0; k < states.leaves.size(); ++k) {
       bool placed = false;
-      for (size_t c = 0; c < classes.size() && !placed && pairs < kMaxPairs; ++c) {
+      for (size_t c = 0; c < classes.size() && !placed && (c == 0 || pairs < kMaxPairs); ++c) {
         if (c > 0) ++pairs;
         for (const bool others : {false, true}) {
           LeafMap map;

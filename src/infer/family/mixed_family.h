@@ -105,10 +105,6 @@ class Mixed final : public Family {
 
   const MixedFamily& family() const { return family_; }
   const std::vector<double>& lambda() const { return lambda_; }
-  /// The logits' part of `score`: [num_logits()][lanes].
-  void logit_score(std::span<const double> lambda, LaneMatrix points,
-                   MutableLaneMatrix score) const;
-
   /// log P(state) of every state of every coordinate.
   const std::vector<double>& log_probabilities() const { return log_probabilities_; }
 
