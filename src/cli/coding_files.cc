@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "coding/network_model.h"
+#include "dataset/tensor_file.h"
 #include "report/format.h"
 #include "vinci/error.h"
 
@@ -18,7 +20,9 @@ std::shared_ptr<const source::MappedFile> map_or_throw(const std::string& path) 
 
 coding::TableModelPtr load_model(const std::string& path) {
   const auto file = map_or_throw(path);
-  return coding::make_table_model(coding::read_model_file(file->bytes(), path));
+  if (dataset::is_tensor_file(file->bytes()))
+    return coding::make_network_model(dataset::parse_tensor_file(file->bytes(), path), path);
+  return coding::make_component_model(coding::read_model_file(file->bytes(), path));
 }
 
 const char* value_name(const dataset::TableLayout& layout) {

@@ -13,7 +13,7 @@ namespace vinci::cli {
 /// Throws Error(kIo).
 std::shared_ptr<const source::MappedFile> map_or_throw(const std::string& path);
 
-/// Throws Error(kInput) where it is no model file of vinci compress.
+/// A file that vinci compress or vinci deep wrote. Throws Error(kInput) where it is neither.
 coding::TableModelPtr load_model(const std::string& path);
 
 /// `10 000 images, 7 840 000 pixels` or `500 rows, 1 500 values`.

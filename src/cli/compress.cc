@@ -88,13 +88,14 @@ int CompressCommand::run() {
   if (!quiet) context.on_progress = [&bar](const Progress& p) { bar.update(p); };
 
   coding::TableModelPtr used;
+  coding::ComponentModelPtr learned;
   coding::LearnOptions learn;
   if (!fit.empty()) {
     const auto reader = dataset::open_table(input);
     std::vector<int64_t> values;
     while (reader->read(values, 4096) > 0) {
     }
-    used = coding::make_table_model(
+    learned = coding::make_component_model(
         coding::fitted_model(read_fitted_parameters(fit, parameters),
                              coding::fit_columns(values, reader->layout().columns), unit));
   } else if (learns(learn)) {
@@ -102,23 +103,27 @@ int CompressCommand::run() {
     learn.seed = seed;
     learn.threads = options.threads;
     const auto reader = dataset::open_table(input);
-    used =
-        coding::make_table_model(coding::learn_from(*reader, options, learn, learn_rows, context));
+    learned = coding::make_component_model(
+        coding::learn_from(*reader, options, learn, learn_rows, context));
   } else {
+    if (!save_model.empty())
+      usage_error(
+          fmt::format("--save-model keeps a model that is learned; `{}` is a file.", model));
     used = load_model(model);
     options.embed_model = false;
   }
+  if (learned != nullptr) used = learned;
   if (!save_model.empty()) {
     options.embed_model = false;
     draws::write_file_atomically(save_model, [&](draws::FileWriter& out) {
-      out.write(coding::model_file_bytes(used->codes()));
+      out.write(coding::model_file_bytes(learned->codes()));
     });
   }
   if (output.empty()) {
     bar.erase();
     if (!quiet && !json)
       std::cout << fmt::format("{}: {}, fingerprint {:016x}\n", save_model, used->name(),
-                               coding::fingerprint(used->codes()));
+                               used->fingerprint());
     return kExitDone;
   }
   const auto reader = dataset::open_table(input);
@@ -145,7 +150,7 @@ void CompressCommand::print(const coding::CodingReport& report, const dataset::T
     out["chunks"] = report.chunks;
     out["file_bytes"] = report.file_bytes;
     out["model"] = used.name();
-    out["model_fingerprint"] = fmt::format("{:016x}", coding::fingerprint(used.codes()));
+    out["model_fingerprint"] = fmt::format("{:016x}", used.fingerprint());
     out["model_bytes"] = report.model_bytes;
     out["clean_bits"] = report.clean_bits;
     out["escaped_values"] = report.escapes;
@@ -160,8 +165,10 @@ void CompressCommand::print(const coding::CodingReport& report, const dataset::T
   std::cout << extent(layout, report.rows);
   if (report.values > 0) {
     const char* name = value_name(layout);
-    std::cout << fmt::format("   {:.4f} bits/{}   -ELBO {:.4f}", report.net_bits() / values, name,
-                             report.bound_bits / values);
+    const std::string bound =
+        scheme == "monte-carlo" && particles > 1 ? fmt::format("-L_{}", particles) : "-ELBO";
+    std::cout << fmt::format("   {:.4f} bits/{}   {} {:.4f}", report.net_bits() / values, name,
+                             bound, report.bound_bits / values);
     if (report.bound_bits > 0) std::cout << fmt::format("   overhead {:.2f} %", 100 * overhead);
   }
   std::cout << '\n';
@@ -179,6 +186,8 @@ void CompressCommand::print(const coding::CodingReport& report, const dataset::T
     std::cout << fmt::format("{} outside of the model's support {} kept beside it\n",
                              report::plural(static_cast<int64_t>(report.escapes), "value"),
                              report.escapes == 1 ? "is" : "are");
+  if (report.escapes > report.values / 20 && used.columns()[0].size == 2 && binarise == "none")
+    std::cout << "the model knows black and white only: --binarise makes pixels so\n";
   if (binarise != "none")
     std::cout << "the pixels were made 0 and 1 first: these come back, not the grey ones\n";
   if (layout.format == dataset::TableFormat::kPictures) {
@@ -207,7 +216,7 @@ void add_compress(CLI::App& app, int& status) {
       ->add_option("-m,--model", command->model,
                    "learned from the input: auto (a mixture of as many components as pay), "
                    "independent, mixture:K, hmm:K (rows in order are a chain); or a file that "
-                   "--save-model wrote")
+                   "--save-model or vinci deep train wrote")
       ->type_name("MODEL")
       ->capture_default_str();
   compress
@@ -232,9 +241,11 @@ void add_compress(CLI::App& app, int& status) {
                    "write the model here and leave it out of the output; decompress then needs it")
       ->type_name("FILE");
   compress
-      ->add_option("--scheme", command->scheme,
-                   "how latent variables are coded; built-in models have an exact posterior, so "
-                   "that all have the same rate")
+      ->add_option(
+          "--scheme", command->scheme,
+          "how latent variables are coded: bit-swap draws fewer clean bits where a model has "
+          "several layers, monte-carlo has the rate of the importance-weighted bound; "
+          "learned models have an exact posterior and one rate")
       ->check(CLI::IsMember({"bits-back", "bit-swap", "monte-carlo"}))
       ->capture_default_str();
   compress->add_option("--particles", command->particles, "of --scheme monte-carlo")

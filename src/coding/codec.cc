@@ -20,15 +20,10 @@ constexpr std::string_view kModelMagic = "VBM1\r\n\x1a\n";
 uint64_t chunk_seed(uint64_t seed, uint32_t number) { return seed * 0x9e3779b97f4a7c15u + number; }
 
 uint64_t rows_per_chunk(const CompressOptions& options, const TableModel& model) {
-  const uint64_t most = std::max<uint64_t>(1, kMaxChunkValues / model.columns());
-  uint64_t rows = options.chunk_rows;
-  if (rows == 0) {
-    rows = std::max<uint64_t>(1, kDefaultChunkValues / model.columns());
-    // A chain is filtered as a whole: [row][component] numbers.
-    if (model.codes().kind == ModelKind::kHmm)
-      rows = std::min<uint64_t>(rows, std::max<uint64_t>(1024, (1u << 21) / model.components()));
-  }
-  return std::min(rows, most);
+  const uint64_t most = std::max<uint64_t>(1, kMaxChunkValues / model.num_columns());
+  if (options.chunk_rows != 0) return std::min(options.chunk_rows, most);
+  const uint64_t rows = std::max<uint64_t>(1, kDefaultChunkValues / model.num_columns());
+  return std::min({rows, most, model.max_chunk_rows()});
 }
 
 void report_progress(const Context& context, const char* stage, uint64_t done, uint64_t total) {
@@ -62,7 +57,7 @@ void binarise(std::vector<int64_t>& values, Binarise how, uint64_t first_index, 
 
 CodedChunk encode_chunk(const TableModel& model, const std::vector<int64_t>& values,
                         uint32_t number, uint64_t seed, const BitsBackOptions& options) {
-  const std::vector<Column>& columns = model.emissions().codes().columns;
+  const std::span<const Column> columns = model.columns();
   CodedChunk out;
   std::vector<uint32_t> symbols(values.size());
   std::string escapes;
@@ -81,7 +76,7 @@ CodedChunk encode_chunk(const TableModel& model, const std::vector<int64_t>& val
   }
   AnsStack stack(chunk_seed(seed, number));
   model.encode(stack, symbols, options);
-  out.bound_bits = model.bound_bits(symbols);
+  out.bound_bits = model.bound_bits(symbols, options, chunk_seed(seed, number));
   for (size_t i = values.size(); i-- > 0;) {
     const Column& column = columns[i % columns.size()];
     if (column.shift == 0) continue;
@@ -107,7 +102,7 @@ std::vector<int64_t> decode_chunk(const TableModel& model, std::string_view byte
   const auto damaged = [] {
     throw Error(Error::Kind::kInput, "is damaged: it does not decode to rows of the model");
   };
-  const std::vector<Column>& columns = model.emissions().codes().columns;
+  const std::span<const Column> columns = model.columns();
   const uint64_t count = rows * columns.size();
   if (count > kMaxChunkValues) damaged();
   ByteReader in(bytes);
@@ -181,18 +176,18 @@ CodingReport compress(dataset::TableReader& reader, const TableModel& model,
                       const CompressOptions& options, const dataset::TableWriter::Sink& sink,
                       const Context& context) {
   const dataset::TableLayout& layout = reader.layout();
-  if (layout.columns != model.columns())
+  if (layout.columns != model.num_columns())
     throw Error(Error::Kind::kInput,
-                fmt::format("The model is of rows of {} values, the table has {}.", model.columns(),
-                            layout.columns));
+                fmt::format("The model is of rows of {} values, the table has {}.",
+                            model.num_columns(), layout.columns));
   VbbHeader header;
   header.layout = options.binarise == Binarise::kNone ? layout : dataset::as_bytes(layout);
   header.binarise = options.binarise;
   header.seed = options.seed;
   header.coding = options.coding;
   header.model_name = model.name();
-  header.model_fingerprint = fingerprint(model.codes());
-  if (options.embed_model) header.model = serialise(model.codes());
+  header.model_fingerprint = model.fingerprint();
+  if (options.embed_model) header.model = model.bytes();
   VbbWriter writer(header, sink);
   CodingReport report;
   report.model_bytes = header.model.size();
@@ -242,7 +237,7 @@ TableModelPtr model_of(const VbbFile& file, const std::string& name, TableModelP
   };
   const uint64_t wanted = file.header.model_fingerprint;
   if (given != nullptr) {
-    const uint64_t has = fingerprint(given->codes());
+    const uint64_t has = given->fingerprint();
     if (has != wanted)
       fail(
           fmt::format("was written with another model: {} with fingerprint {:016x}, where the "
@@ -253,15 +248,15 @@ TableModelPtr model_of(const VbbFile& file, const std::string& name, TableModelP
                      file.header.model_name, wanted));
   } else {
     try {
-      given = make_table_model(parse_model(file.header.model));
+      given = make_component_model(parse_model(file.header.model));
     } catch (const Error& error) {
       fail(std::string(error.what()) + ".");
     }
-    if (fingerprint(given->codes()) != wanted) fail("holds a model that is not the one it names.");
+    if (given->fingerprint() != wanted) fail("holds a model that is not the one it names.");
   }
-  if (given->columns() != file.header.layout.columns)
+  if (given->num_columns() != file.header.layout.columns)
     fail(fmt::format("has rows of {} values, its model is of {}.", file.header.layout.columns,
-                     given->columns()));
+                     given->num_columns()));
   return given;
 }
 

@@ -8,7 +8,6 @@
 
 #include "coding/container.h"
 #include "coding/learn.h"
-#include "coding/table_model.h"
 #include "dataset/table_file.h"
 #include "vinci/context.h"
 

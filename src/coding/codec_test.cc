@@ -51,9 +51,9 @@ std::string gzipped(const std::string& bytes) {
 }
 
 std::string packed(const std::string& path, const LearnOptions& learn, CompressOptions options,
-                   CodingReport* report = nullptr, TableModelPtr* used = nullptr) {
+                   CodingReport* report = nullptr, ComponentModelPtr* used = nullptr) {
   const auto model =
-      make_table_model(learn_from(*dataset::open_table(path), options, learn, 0, Context()));
+      make_component_model(learn_from(*dataset::open_table(path), options, learn, 0, Context()));
   if (used != nullptr) *used = model;
   std::string out;
   const auto reader = dataset::open_table(path);
@@ -157,7 +157,7 @@ TEST(Codec, BytesDependNeitherOnThreadsNorOnTheInstructionSet) {
     CompressOptions options;
     options.chunk_rows = 17;
     numeric::set_simd_target(numeric::SimdTarget::kBaseline);
-    const auto model = make_table_model(
+    const auto model = make_component_model(
         learn_from(*dataset::open_table(file->path()), options, learn, 0, Context()));
     std::string reference;
     for (const auto target : {numeric::SimdTarget::kBaseline, numeric::SimdTarget::kAvx2,
@@ -202,8 +202,8 @@ TEST(Codec, ValuesOutsideOfTheModelAreKept) {
   const TemporaryFile learned("x,y\n1,5\n2,5\n1,5\n");
   CompressOptions options;
   options.embed_model = false;
-  const auto model =
-      make_table_model(learn_from(*dataset::open_table(learned.path()), options, {}, 0, Context()));
+  const auto model = make_component_model(
+      learn_from(*dataset::open_table(learned.path()), options, {}, 0, Context()));
   const std::string text =
       "x,y\n1,5\n-9223372036854775808,6\n9223372036854775807,-5\n3,5\n0,5\n2,5\n";
   const TemporaryFile other(text);
@@ -234,10 +234,10 @@ TEST(Codec, RefusesAnotherModel) {
   const TemporaryFile file(csv(random, 200));
   CompressOptions options;
   options.embed_model = false;
-  TableModelPtr right;
+  ComponentModelPtr right;
   const std::string bytes =
       packed(file.path(), {ModelKind::kMixture, 2, 5}, options, nullptr, &right);
-  TableModelPtr wrong;
+  ComponentModelPtr wrong;
   packed(file.path(), {ModelKind::kMixture, 3, 5}, options, nullptr, &wrong);
   const VbbFile vbb = read_vbb(bytes, "t.vbb");
   EXPECT_THAT(message([&] { model_of(vbb, "t.vbb", wrong); }),
@@ -246,7 +246,7 @@ TEST(Codec, RefusesAnotherModel) {
   EXPECT_EQ(model_of(vbb, "t.vbb", right), right);
   // Through a model file.
   const std::string stored = model_file_bytes(right->codes());
-  EXPECT_NO_THROW(model_of(vbb, "t.vbb", make_table_model(read_model_file(stored, "m"))));
+  EXPECT_NO_THROW(model_of(vbb, "t.vbb", make_component_model(read_model_file(stored, "m"))));
   std::string flipped = stored;
   flipped[20] ^= 4;
   EXPECT_THAT(message([&] { read_model_file(flipped, "m"); }), HasSubstr("checksum"));

@@ -8,30 +8,10 @@
 #include <span>
 #include <vector>
 
-#include "coding/bits_back.h"
 #include "coding/frequency_table.h"
+#include "coding/table_model.h"
 
 namespace vinci::coding {
-
-/// What the distribution of a column is: found from the number of its symbols, or a normal that is
-/// rounded to the integers.
-enum class ColumnShape : uint8_t { kBySize, kNormal };
-
-/// How the values of a column become symbols: symbol = (value - low) >> shift, 0 <= symbol < size;
-/// the `shift` bits below are coded as they are. Other values are not in the model's support.
-struct Column {
-  int64_t low = 0;
-  uint32_t size = 1;
-  uint32_t shift = 0;
-  ColumnShape shape = ColumnShape::kBySize;
-  bool operator==(const Column&) const = default;
-
-  /// Of a value that is not below `low`; one of `size` and above is not held.
-  uint64_t symbol(int64_t value) const {
-    return (static_cast<uint64_t>(value) - static_cast<uint64_t>(low)) >> shift;
-  }
-  bool holds(int64_t value) const { return value >= low && symbol(value) < size; }
-};
 
 inline constexpr uint32_t kMaxColumnSymbols = 1024;
 /// Up to here a column has a frequency for each symbol and component, above a location and scale.

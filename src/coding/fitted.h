@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "coding/table_model.h"
+#include "coding/component_model.h"
 
 namespace vinci::coding {
 

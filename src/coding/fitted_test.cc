@@ -25,8 +25,8 @@ TEST(FittedModel, IsTheMixtureOfTheFit) {
   fit.location = {-1.25, 3.5};
   fit.scale = {0.4, 1.1};
   for (const uint32_t shift : {0u, 1u}) {
-    const TableModelPtr model =
-        make_table_model(fitted_model(fit, {Column{-400, 1000u >> shift, shift}}, 0.01));
+    const ComponentModelPtr model =
+        make_component_model(fitted_model(fit, {Column{-400, 1000u >> shift, shift}}, 0.01));
     EXPECT_EQ(model->components(), 2u);
     numeric::RandomStream random(1);
     double bits = 0;
@@ -36,7 +36,7 @@ TEST(FittedModel, IsTheMixtureOfTheFit) {
       const double v = std::round(
           std::clamp(random.normal(fit.location[k], fit.scale[k]) / 0.01, -399.0, 598.0));
       const uint32_t symbol[] = {static_cast<uint32_t>((v + 400) / (1 << shift))};
-      bits += model->bound_bits(symbol) + shift;
+      bits += model->evidence_bits(symbol) + shift;
       expected -= std::log2(0.3 * std::exp2(-normal_bits(v, -125, 40)) +
                             0.7 * std::exp2(-normal_bits(v, 350, 110)));
     }
@@ -50,7 +50,7 @@ TEST(FittedModel, IsTheChainOfTheFit) {
   fit.weights = {0.5, 0.5};
   fit.transitions = {0.9, 0.1, 0.2, 0.8};
   fit.probability = {0.7, 0.2, 0.1, 0.1, 0.1, 0.8};
-  const TableModelPtr model = make_table_model(fitted_model(fit, {Column{1, 3, 0}}, 1));
+  const ComponentModelPtr model = make_component_model(fitted_model(fit, {Column{1, 3, 0}}, 1));
   EXPECT_EQ(model->name(), "hmm:2");
   const std::vector<uint32_t> x = {0, 0, 2};
   double p = 0;
@@ -60,7 +60,7 @@ TEST(FittedModel, IsTheChainOfTheFit) {
         p += 0.5 * fit.probability[a * 3] * fit.transitions[a * 2 + b] * fit.probability[b * 3] *
              fit.transitions[b * 2 + c] * fit.probability[c * 3 + 2];
   // Weights are on a grid of 1/16 of a nat.
-  EXPECT_NEAR(model->bound_bits(x), -std::log2(p), 0.1);
+  EXPECT_NEAR(model->evidence_bits(x), -std::log2(p), 0.1);
 }
 
 std::string message(const FittedParameters& fit, size_t columns) {

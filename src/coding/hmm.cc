@@ -2,33 +2,38 @@
 // observation. q is the exact posterior: filtered forwards, drawn backwards.
 #include <algorithm>
 
+#include "coding/component_model.h"
 #include "coding/strict_math.h"
-#include "coding/table_model.h"
 
 namespace vinci::coding {
 
 namespace {
 
-class Hmm final : public TableModel {
+class Hmm final : public ComponentModel {
  public:
   explicit Hmm(ModelCodes codes)
-      : TableModel(std::move(codes)), first_(weight_table(this->codes().weights)) {
+      : ComponentModel(std::move(codes)), first_(weight_table(this->codes().weights)) {
     const std::span<const uint16_t> all = this->codes().transitions;
     for (size_t k = 0; k < components(); ++k)
       next_.push_back(weight_table(all.subspan(k * components(), components())));
   }
 
+  /// A chain is filtered as a whole: [row][component] numbers.
+  uint64_t max_chunk_rows() const override {
+    return std::max<uint64_t>(1024, (1u << 21) / components());
+  }
+
   void encode(AnsStack& stack, std::span<const uint32_t> rows,
               const BitsBackOptions& options) const override {
     if (rows.empty()) return;
-    encode_bits_back(stack, Chain(*this, rows.size() / columns()), rows, options);
+    encode_bits_back(stack, Chain(*this, rows.size() / num_columns()), rows, options);
   }
   void decode(AnsStack& stack, std::span<uint32_t> rows,
               const BitsBackOptions& options) const override {
     if (rows.empty()) return;
-    decode_bits_back(stack, Chain(*this, rows.size() / columns()), rows, options);
+    decode_bits_back(stack, Chain(*this, rows.size() / num_columns()), rows, options);
   }
-  double bound_bits(std::span<const uint32_t> rows) const override {
+  double evidence_bits(std::span<const uint32_t> rows) const override {
     double bits = 0;
     filter(rows, &bits);
     return bits;
@@ -42,11 +47,11 @@ class Hmm final : public TableModel {
   /// order: the same bits everywhere.
   std::vector<double> filter(std::span<const uint32_t> rows, double* bits) const {
     const size_t n = components();
-    const size_t length = rows.size() / columns();
+    const size_t length = rows.size() / num_columns();
     std::vector<double> filtered(length * n);
     std::vector<int64_t> costs(n);
     for (size_t t = 0; t < length; ++t) {
-      emissions().costs(rows.subspan(t * columns(), columns()), costs);
+      emissions().costs(rows.subspan(t * num_columns(), num_columns()), costs);
       const int64_t least = *std::min_element(costs.begin(), costs.end());
       double* at = filtered.data() + t * n;
       double sum = 0;
@@ -99,19 +104,19 @@ class Hmm final : public TableModel {
   class Likelihood final : public RowDistribution {
    public:
     Likelihood(const Hmm& hmm, std::span<const uint32_t> z) : hmm_(hmm), z_(z.begin(), z.end()) {}
-    size_t size() const override { return z_.size() * hmm_.columns(); }
+    size_t size() const override { return z_.size() * hmm_.num_columns(); }
     void push(AnsStack& stack, std::span<const uint32_t> x) const override {
-      const size_t columns = hmm_.columns();
+      const size_t columns = hmm_.num_columns();
       for (size_t t = z_.size(); t-- > 0;)
         hmm_.emissions().push(stack, z_[t], x.subspan(t * columns, columns));
     }
     void pop(AnsStack& stack, std::span<uint32_t> x) const override {
-      const size_t columns = hmm_.columns();
+      const size_t columns = hmm_.num_columns();
       for (size_t t = 0; t < z_.size(); ++t)
         hmm_.emissions().pop(stack, z_[t], x.subspan(t * columns, columns));
     }
     double bits(std::span<const uint32_t> x) const override {
-      const size_t columns = hmm_.columns();
+      const size_t columns = hmm_.num_columns();
       double sum = 0;
       for (size_t t = 0; t < z_.size(); ++t)
         sum += hmm_.emissions().bits(z_[t], x.subspan(t * columns, columns));
@@ -127,7 +132,7 @@ class Hmm final : public TableModel {
   class Posterior final : public RowDistribution {
    public:
     Posterior(const Hmm& hmm, std::span<const uint32_t> x)
-        : hmm_(hmm), length_(x.size() / hmm.columns()), filtered_(hmm.filter(x, nullptr)) {}
+        : hmm_(hmm), length_(x.size() / hmm.num_columns()), filtered_(hmm.filter(x, nullptr)) {}
     size_t size() const override { return length_; }
     FrequencyTable table(std::span<const uint32_t> z, size_t t) const {
       const size_t n = hmm_.components();
@@ -161,7 +166,7 @@ class Hmm final : public TableModel {
     Chain(const Hmm& hmm, size_t length) : hmm_(hmm), length_(length) {}
     int num_layers() const override { return 1; }
     size_t layer_size(int layer) const override {
-      return layer == 0 ? length_ * hmm_.columns() : length_;
+      return layer == 0 ? length_ * hmm_.num_columns() : length_;
     }
     RowDistributionPtr prior() const override { return std::make_unique<Prior>(hmm_, length_); }
     RowDistributionPtr likelihood(int, std::span<const uint32_t> above) const override {
@@ -182,6 +187,6 @@ class Hmm final : public TableModel {
 
 }  // namespace
 
-TableModelPtr make_hmm(ModelCodes codes) { return std::make_shared<Hmm>(std::move(codes)); }
+ComponentModelPtr make_hmm(ModelCodes codes) { return std::make_shared<Hmm>(std::move(codes)); }
 
 }  // namespace vinci::coding

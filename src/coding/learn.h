@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "coding/table_model.h"
+#include "coding/component_model.h"
 #include "vinci/context.h"
 
 namespace vinci::coding {

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "coding/component_model.h"
 #include "coding/strict_math.h"
-#include "coding/table_model.h"
 
 namespace vinci::coding {
 
@@ -25,30 +25,30 @@ class OneTable final : public RowDistribution {
   const FrequencyTable& table_;
 };
 
-class Mixture final : public TableModel {
+class Mixture final : public ComponentModel {
  public:
   explicit Mixture(ModelCodes codes)
-      : TableModel(std::move(codes)), weights_(weight_table(this->codes().weights)) {}
+      : ComponentModel(std::move(codes)), weights_(weight_table(this->codes().weights)) {}
 
   void encode(AnsStack& stack, std::span<const uint32_t> rows,
               const BitsBackOptions& options) const override {
     const Row model(*this);
-    for (size_t end = rows.size(); end > 0; end -= columns())
-      encode_bits_back(stack, model, rows.subspan(end - columns(), columns()), options);
+    for (size_t end = rows.size(); end > 0; end -= num_columns())
+      encode_bits_back(stack, model, rows.subspan(end - num_columns(), num_columns()), options);
   }
 
   void decode(AnsStack& stack, std::span<uint32_t> rows,
               const BitsBackOptions& options) const override {
     const Row model(*this);
-    for (size_t at = 0; at < rows.size(); at += columns())
-      decode_bits_back(stack, model, rows.subspan(at, columns()), options);
+    for (size_t at = 0; at < rows.size(); at += num_columns())
+      decode_bits_back(stack, model, rows.subspan(at, num_columns()), options);
   }
 
-  double bound_bits(std::span<const uint32_t> rows) const override {
+  double evidence_bits(std::span<const uint32_t> rows) const override {
     double bits = 0;
     std::vector<int64_t> costs(components());
-    for (size_t at = 0; at < rows.size(); at += columns()) {
-      emissions().costs(rows.subspan(at, columns()), costs);
+    for (size_t at = 0; at < rows.size(); at += num_columns()) {
+      emissions().costs(rows.subspan(at, num_columns()), costs);
       const int64_t least = *std::min_element(costs.begin(), costs.end());
       double sum = 0;
       for (size_t k = 0; k < costs.size(); ++k)
@@ -72,7 +72,7 @@ class Mixture final : public TableModel {
    public:
     explicit Row(const Mixture& mixture) : mixture_(mixture) {}
     int num_layers() const override { return 1; }
-    size_t layer_size(int layer) const override { return layer == 0 ? mixture_.columns() : 1; }
+    size_t layer_size(int layer) const override { return layer == 0 ? mixture_.num_columns() : 1; }
     RowDistributionPtr prior() const override {
       return std::make_unique<OneTable>(mixture_.weights_);
     }
@@ -101,6 +101,8 @@ class Mixture final : public TableModel {
 
 }  // namespace
 
-TableModelPtr make_mixture(ModelCodes codes) { return std::make_shared<Mixture>(std::move(codes)); }
+ComponentModelPtr make_mixture(ModelCodes codes) {
+  return std::make_shared<Mixture>(std::move(codes));
+}
 
 }  // namespace vinci::coding

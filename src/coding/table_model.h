@@ -1,83 +1,62 @@
-// The built-in latent-variable models of tables of integers, and their form as bytes.
-//
-// Each row has a latent component. In a mixture the components of rows are independent, in a
-// hidden Markov model they are a chain. Both have an exact posterior, so that bits-back coding
-// takes -log2 p(rows), whatever the components drawn; with one component nothing is latent.
+// What the codec needs of a model of a table of integers: symbols for its values, and rows coded by
+// bits-back.
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "coding/bits_back.h"
-#include "coding/emissions.h"
 
 namespace vinci::coding {
 
-enum class ModelKind : uint8_t { kMixture, kHmm };
+/// What the distribution of a column is in a component model: found from the number of its symbols,
+/// or a normal that is rounded to the integers.
+enum class ColumnShape : uint8_t { kBySize, kNormal };
 
-/// Parameters on their grids; weights are codes of log weights (weight_table).
-struct ModelCodes {
-  ModelKind kind = ModelKind::kMixture;
-  EmissionCodes emissions;
-  std::vector<uint16_t> weights;      // [component]: of a mixture, or of the first row's component
-  std::vector<uint16_t> transitions;  // [from][to], of a hidden Markov model
+/// How the values of a column become symbols: symbol = (value - low) >> shift, 0 <= symbol < size;
+/// the `shift` bits below are coded as they are. Other values are not in the model's support.
+struct Column {
+  int64_t low = 0;
+  uint32_t size = 1;
+  uint32_t shift = 0;
+  ColumnShape shape = ColumnShape::kBySize;
+  bool operator==(const Column&) const = default;
+
+  /// Of a value that is not below `low`; one of `size` and above is not held.
+  uint64_t symbol(int64_t value) const {
+    return (static_cast<uint64_t>(value) - static_cast<uint64_t>(low)) >> shift;
+  }
+  bool holds(int64_t value) const { return value >= low && symbol(value) < size; }
 };
-
-inline constexpr uint32_t kWeightCodes = 4096;
-inline constexpr int kWeightPrecision = 24;
-inline constexpr size_t kMaxComponents = 4096;
-/// Proportional to exp(-code / 256).
-FrequencyTable weight_table(std::span<const uint16_t> codes);
-/// The nearest codes; weights are not negative, one is positive.
-std::vector<uint16_t> weight_codes(std::span<const double> weights);
-
-/// `mixture:8`, `hmm:4`.
-std::string model_name(ModelKind kind, size_t components);
 
 class TableModel {
  public:
   virtual ~TableModel() = default;
-  const ModelCodes& codes() const { return codes_; }
-  const Emissions& emissions() const { return emissions_; }
-  size_t columns() const { return emissions_.columns(); }
-  size_t components() const { return emissions_.components(); }
-  /// `mixture:8`, `hmm:4`.
-  std::string name() const { return model_name(codes_.kind, components()); }
+  /// `mixture:8`, `hmm:4`, `vae:50`.
+  virtual std::string name() const = 0;
+  /// 64 bits of all that its codes depend on.
+  virtual uint64_t fingerprint() const = 0;
+  /// The model as bytes, for the head of a file; empty where it has a file of its own.
+  virtual std::string bytes() const = 0;
+  virtual std::span<const Column> columns() const = 0;
+  size_t num_columns() const { return columns().size(); }
+  /// Rows that a chunk may have at most, for the memory that coding them takes.
+  virtual uint64_t max_chunk_rows() const { return std::numeric_limits<uint64_t>::max(); }
 
   /// `rows` are of one chunk, row after row; decode gives them in order.
   virtual void encode(AnsStack& stack, std::span<const uint32_t> rows,
                       const BitsBackOptions& options) const = 0;
   virtual void decode(AnsStack& stack, std::span<uint32_t> rows,
                       const BitsBackOptions& options) const = 0;
-  /// -log2 p(rows), all components summed over: the negative ELBO of the exact posterior. p is the
-  /// quantised model; computed from integers, not by the coder.
-  virtual double bound_bits(std::span<const uint32_t> rows) const = 0;
-  /// The latent-variable model of `rows` rows.
-  virtual std::unique_ptr<LatentModel> latent_model(size_t rows) const = 0;
-
- protected:
-  explicit TableModel(ModelCodes codes) : codes_(std::move(codes)), emissions_(codes_.emissions) {}
-
- private:
-  ModelCodes codes_;
-  Emissions emissions_;
+  /// The negative bound of the rows in bits, not computed by the coder: the ELBO, and L_N of
+  /// Scheme::kMonteCarlo with N particles. Where it is an expectation it is estimated with draws
+  /// of `seed`.
+  virtual double bound_bits(std::span<const uint32_t> rows, const BitsBackOptions& options,
+                            uint64_t seed) const = 0;
 };
 using TableModelPtr = std::shared_ptr<const TableModel>;
-
-/// The codes are within their limits.
-TableModelPtr make_table_model(ModelCodes codes);
-TableModelPtr make_mixture(ModelCodes codes);
-TableModelPtr make_hmm(ModelCodes codes);
-
-/// The codes, themselves coded adaptively: a few bits a parameter.
-std::string serialise(const ModelCodes& codes);
-/// Throws Error(kInput), a clause without a subject, where the bytes are no model.
-ModelCodes parse_model(std::string_view bytes);
-/// 64 bits of the codes' meaning, whatever their coding.
-uint64_t fingerprint(const ModelCodes& codes);
 
 }  // namespace vinci::coding

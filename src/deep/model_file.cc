@@ -1,12 +1,10 @@
 #include "deep/model_file.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
-#include <bit>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
+#include "dataset/tensor_file.h"
 #include "deep/train/settings.h"
 #include "draws/atomic_file.h"
 #include "source/mapped_file.h"
@@ -15,53 +13,35 @@
 namespace vinci::deep {
 namespace {
 
-using Json = nlohmann::ordered_json;
-static_assert(std::endian::native == std::endian::little);
+using dataset::TensorType;
 
-constexpr std::string_view kMagic = "vincideep\n";
-constexpr uint16_t kVersion = 1;
-constexpr size_t kFixedBytes = kMagic.size() + sizeof(uint16_t) + 2 * sizeof(uint32_t);
-
-struct TypeName {
-  at::ScalarType type;
-  const char* name;
+struct TypePair {
+  at::ScalarType here;
+  TensorType stored;
 };
-constexpr TypeName kTypes[] = {
-    {at::kFloat, "float32"}, {at::kDouble, "float64"}, {at::kLong, "int64"}};
+constexpr TypePair kTypes[] = {{at::kFloat, TensorType::kFloat32},
+                               {at::kDouble, TensorType::kFloat64},
+                               {at::kLong, TensorType::kInt64}};
 
-const char* name_of(at::ScalarType type) {
-  for (const TypeName& known : kTypes)
-    if (known.type == type) return known.name;
+dataset::NamedTensor stored(const std::string& name, const Tensor& given) {
+  const Tensor tensor = given.detach().to(at::kCPU).contiguous();
+  for (const TypePair& pair : kTypes)
+    if (pair.here == tensor.scalar_type())
+      return {name,
+              pair.stored,
+              tensor.sizes().vec(),
+              {static_cast<const char*>(tensor.data_ptr()), static_cast<size_t>(tensor.nbytes())}};
   throw Error(Error::Kind::kUsage, "A tensor of this type cannot be written.");
 }
 
-uint32_t crc_of(std::string_view bytes) {
-  uLong crc = crc32(0, nullptr, 0);
-  for (size_t start = 0; start < bytes.size(); start += size_t{1} << 30) {
-    const std::string_view piece = bytes.substr(start, size_t{1} << 30);
-    crc = crc32(crc, reinterpret_cast<const Bytef*>(piece.data()), static_cast<uInt>(piece.size()));
-  }
-  return static_cast<uint32_t>(crc);
-}
-
-std::string_view bytes_of(const Tensor& tensor) {
-  return {static_cast<const char*>(tensor.data_ptr()), static_cast<size_t>(tensor.nbytes())};
-}
-
-template <typename T>
-void put(std::string& out, T value) {
-  char bytes[sizeof(T)];
-  std::memcpy(bytes, &value, sizeof(T));
-  out.append(bytes, sizeof(T));
-}
-template <typename T>
-T get(std::string_view bytes, size_t at) {
-  T value;
-  std::memcpy(&value, bytes.data() + at, sizeof(T));
+Tensor restored(const dataset::NamedTensor& tensor) {
+  Tensor value;
+  for (const TypePair& pair : kTypes)
+    if (pair.stored == tensor.type) value = at::empty(tensor.sizes, pair.here);
+  if (!tensor.bytes.empty())
+    std::memcpy(value.data_ptr(), tensor.bytes.data(), tensor.bytes.size());
   return value;
 }
-
-Tensor plain(const Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); }
 
 }  // namespace
 
@@ -72,28 +52,13 @@ const Tensor* ModelFile::find(std::string_view name) const {
 }
 
 std::string model_file_bytes(const ModelFile& file) {
-  Json header;
-  header["kind"] = file.kind;
-  header["config"] = Json::parse(file.config);
-  header["shape"] = {file.shape.channels, file.shape.height, file.shape.width, file.shape.labels};
-  if (!file.training.empty()) header["training"] = Json::parse(file.training);
-  header["tensors"] = Json::array();
-  std::vector<Tensor> tensors;
-  for (const auto& [name, value] : file.tensors) {
-    tensors.push_back(plain(value));
-    header["tensors"].push_back({{"name", name},
-                                 {"type", name_of(value.scalar_type())},
-                                 {"sizes", value.sizes().vec()},
-                                 {"crc", crc_of(bytes_of(tensors.back()))}});
-  }
-  const std::string text = header.dump();
-  std::string out(kMagic);
-  put(out, kVersion);
-  put(out, static_cast<uint32_t>(text.size()));
-  put(out, crc_of(text));
-  out += text;
-  for (const Tensor& tensor : tensors) out += bytes_of(tensor);
-  return out;
+  dataset::TensorFile out;
+  out.kind = file.kind;
+  out.config = file.config;
+  out.shape = {file.shape.channels, file.shape.height, file.shape.width, file.shape.labels};
+  out.training = file.training;
+  for (const auto& [name, value] : file.tensors) out.tensors.push_back(stored(name, value));
+  return dataset::tensor_file_bytes(out);
 }
 
 void write_model_file(const std::string& path, const ModelFile& file) {
@@ -102,72 +67,14 @@ void write_model_file(const std::string& path, const ModelFile& file) {
 }
 
 ModelFile parse_model_file(std::string_view bytes, const std::string& name) {
-  const auto damaged = [&](const std::string& what) {
-    return Error(Error::Kind::kInput, fmt::format("{} is damaged: {}.", name, what));
-  };
-  if (bytes.substr(0, kMagic.size()) != kMagic)
-    throw Error(
-        Error::Kind::kInput,
-        fmt::format("{} is not a model of `vinci deep`: it does not begin with the words of "
-                    "that format.",
-                    name));
-  if (bytes.size() < kFixedBytes) throw damaged("it ends within its first bytes");
-  const auto version = get<uint16_t>(bytes, kMagic.size());
-  if (version != kVersion)
-    throw Error(
-        Error::Kind::kInput,
-        fmt::format("{} has version {} of the format of models; this program reads version {}.",
-                    name, version, kVersion));
-  const auto header_bytes = get<uint32_t>(bytes, kMagic.size() + 2);
-  const auto header_crc = get<uint32_t>(bytes, kMagic.size() + 6);
-  if (header_bytes > bytes.size() - kFixedBytes) throw damaged("it ends within its header");
-  const std::string_view text = bytes.substr(kFixedBytes, header_bytes);
-  if (crc_of(text) != header_crc) throw damaged("the checksum of its header does not fit");
-
+  const dataset::TensorFile in = dataset::parse_tensor_file(bytes, name);
   ModelFile file;
-  size_t at = kFixedBytes + header_bytes;
-  try {
-    const Json header = Json::parse(text);
-    file.kind = header.at("kind").get<std::string>();
-    file.config = header.at("config").dump();
-    const auto shape = header.at("shape").get<std::vector<int64_t>>();
-    for (const int64_t side : shape)
-      if (side < 0 || side > 65536) throw damaged("a side of its images is out of range");
-    if (shape.size() != 4 || shape[0] < 1 || shape[1] < 1 || shape[2] < 1)
-      throw damaged("it does not say of which shape its images are");
-    file.shape = {shape[0], shape[1], shape[2], shape[3], Tensor()};
-    if (header.contains("training")) file.training = header.at("training").dump();
-    for (const Json& entry : header.at("tensors")) {
-      const auto tensor_name = entry.at("name").get<std::string>();
-      const auto type_name = entry.at("type").get<std::string>();
-      const auto sizes = entry.at("sizes").get<std::vector<int64_t>>();
-      at::ScalarType type = at::kByte;
-      for (const TypeName& known : kTypes)
-        if (type_name == known.name) type = known.type;
-      if (type == at::kByte)
-        throw damaged(fmt::format("tensor `{}` has the type `{}`", tensor_name, type_name));
-      double count = 1;
-      for (const int64_t size : sizes) {
-        if (size < 0) throw damaged(fmt::format("tensor `{}` has a negative size", tensor_name));
-        count *= static_cast<double>(size);
-      }
-      const double needed = count * static_cast<double>(at::elementSize(type));
-      if (needed > static_cast<double>(bytes.size() - at))
-        throw damaged(fmt::format("it ends within tensor `{}` ({} bytes are left of {})",
-                                  tensor_name, bytes.size() - at, needed));
-      Tensor value = at::empty(sizes, type);
-      const std::string_view numbers = bytes.substr(at, static_cast<size_t>(value.nbytes()));
-      if (crc_of(numbers) != entry.at("crc").get<uint32_t>())
-        throw damaged(fmt::format("the checksum of tensor `{}` does not fit", tensor_name));
-      if (!numbers.empty()) std::memcpy(value.data_ptr(), numbers.data(), numbers.size());
-      at += numbers.size();
-      file.tensors.emplace_back(tensor_name, value);
-    }
-  } catch (const nlohmann::json::exception& error) {
-    throw damaged(fmt::format("its header is not as the format says ({})", error.what()));
-  }
-  if (at != bytes.size())
-    throw damaged(fmt::format("{} bytes follow its last tensor", bytes.size() - at));
+  file.kind = in.kind;
+  file.config = in.config;
+  file.shape = {in.shape[0], in.shape[1], in.shape[2], in.shape[3], Tensor()};
+  file.training = in.training;
+  for (const dataset::NamedTensor& tensor : in.tensors)
+    file.tensors.emplace_back(tensor.name, restored(tensor));
   return file;
 }
 

@@ -1,11 +1,5 @@
 // Model files: what a model is made from, its numbers, and, in checkpoints, the state of its
-// training.
-//
-//     "vincideep" and a byte 0x0a, version (u16), bytes of the header (u32), its CRC-32 (u32)
-//     header: JSON {kind, config, shape, training, tensors: [{name, type, sizes, crc}]}
-//     the numbers of each tensor, little endian, in the order of the header
-//
-// Reading runs nothing: a file names a kind of model that the program knows.
+// training; as tensors of this program. dataset/tensor_file.h has the format.
 #pragma once
 
 #include <memory>

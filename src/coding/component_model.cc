@@ -1,4 +1,4 @@
-#include "coding/table_model.h"
+#include "coding/component_model.h"
 
 #include <algorithm>
 #include <cmath>
@@ -66,7 +66,7 @@ std::string model_name(ModelKind kind, size_t components) {
   return (kind == ModelKind::kMixture ? "mixture:" : "hmm:") + std::to_string(components);
 }
 
-TableModelPtr make_table_model(ModelCodes codes) {
+ComponentModelPtr make_component_model(ModelCodes codes) {
   return codes.kind == ModelKind::kMixture ? make_mixture(std::move(codes))
                                            : make_hmm(std::move(codes));
 }
@@ -181,9 +181,11 @@ ModelCodes parse_model(std::string_view bytes) {
   return codes;
 }
 
-uint64_t fingerprint(const ModelCodes& codes) {
+std::string ComponentModel::bytes() const { return serialise(codes_); }
+
+uint64_t ComponentModel::fingerprint() const {
   // Their coding is a function of the codes; the version of the tables made from them counts too.
-  return hash_bytes("tables 1 " + serialise(codes));
+  return hash_bytes("tables 1 " + serialise(codes_));
 }
 
 }  // namespace vinci::coding
