@@ -25,6 +25,12 @@ coding::TableModelPtr load_model(const std::string& path) {
   return coding::make_component_model(coding::read_model_file(file->bytes(), path));
 }
 
+std::string bound_name(const coding::BitsBackOptions& options) {
+  return options.scheme == coding::Scheme::kMonteCarlo && options.particles > 1
+             ? fmt::format("-L_{}", options.particles)
+             : "-ELBO";
+}
+
 const char* value_name(const dataset::TableLayout& layout) {
   return layout.is_image() ? "pixel" : "value";
 }

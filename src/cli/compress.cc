@@ -40,7 +40,7 @@ struct CompressCommand {
   int run();
   bool learns(coding::LearnOptions& learn) const;
   void print(const coding::CodingReport& report, const dataset::TableReader& table,
-             const coding::TableModel& used) const;
+             const coding::TableModel& used, const coding::BitsBackOptions& how) const;
 };
 
 [[noreturn]] void usage_error(const std::string& message) {
@@ -133,12 +133,13 @@ int CompressCommand::run() {
         *reader, *used, options, [&out](std::string_view bytes) { out.write(bytes); }, context);
   });
   bar.erase();
-  print(report, *reader, *used);
+  print(report, *reader, *used, options.coding);
   return kExitDone;
 }
 
 void CompressCommand::print(const coding::CodingReport& report, const dataset::TableReader& table,
-                            const coding::TableModel& used) const {
+                            const coding::TableModel& used,
+                            const coding::BitsBackOptions& how) const {
   const dataset::TableLayout& layout = table.layout();
   const auto values = static_cast<double>(report.values);
   const double overhead = report.net_bits() / report.bound_bits - 1;
@@ -165,10 +166,8 @@ void CompressCommand::print(const coding::CodingReport& report, const dataset::T
   std::cout << extent(layout, report.rows);
   if (report.values > 0) {
     const char* name = value_name(layout);
-    const std::string bound =
-        scheme == "monte-carlo" && particles > 1 ? fmt::format("-L_{}", particles) : "-ELBO";
     std::cout << fmt::format("   {:.4f} bits/{}   {} {:.4f}", report.net_bits() / values, name,
-                             bound, report.bound_bits / values);
+                             bound_name(how), report.bound_bits / values);
     if (report.bound_bits > 0) std::cout << fmt::format("   overhead {:.2f} %", 100 * overhead);
   }
   std::cout << '\n';

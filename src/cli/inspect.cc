@@ -94,7 +94,8 @@ int InspectCommand::run() const {
       scheme_name(header.coding));
   if (file.has_index && file.totals.rows > 0)
     std::cout << fmt::format(
-        "-ELBO {:.4f} bits/{}, {} clean bits, {} values outside of the model's support\n",
+        "{} {:.4f} bits/{}, {} clean bits, {} values outside of the model's support\n",
+        bound_name(header.coding),
         file.totals.bound_bits /
             (static_cast<double>(file.totals.rows) * static_cast<double>(header.layout.columns)),
         value_name(header.layout), count(file.totals.clean_bits), count(file.totals.escapes));

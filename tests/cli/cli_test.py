@@ -1754,6 +1754,42 @@ class Deep(VinciTest):
             self.assertEqual((self.folder / "part.vinci").read_bytes(), (self.folder / "whole.vinci").read_bytes())
             (self.folder / "part.vinci.checkpoint").unlink()
 
+    def test_a_trained_model_codes_images_at_its_bound(self):
+        """Lectures F.1: the rate of the file is the ELBO that `evaluate` computes with other code, and needs no libtorch."""
+        raw = (self.folder / "bars/t10k-images-idx3-ubyte").read_bytes()
+        many = struct.pack(">IIII", 2051, 20 * self.COUNT, self.SIDE, self.SIDE) + 20 * raw[16:]
+        self.write("bars/t10k-images-idx3-ubyte", many)
+        for kind, settings in (("vae", ("--likelihood", "beta-binomial")), ("iwae", ("--likelihood", "logistic-mixture")),
+                               ("vae", ("--likelihood", "bernoulli", "--binarise", "threshold")),
+                               ("hvae", ("--latents", "3,2", "--upper-hidden", "5", "--binarise", "threshold"))):
+            with self.subTest(kind=kind, settings=settings):
+                common = [value for pair in zip(self.SETTINGS[::2], self.SETTINGS[1::2]) for value in pair
+                          if kind != "hvae" or pair[0] != "--latent"]
+                self.expect(0, "deep", "train", kind, *common, *settings, "--epochs", "30", "-o", "m.vinci")
+                elbo = self.evaluate("m.vinci")["elbo"]
+                binarise = settings[-2:] if "--binarise" in settings else ()
+                pixels = many[16:] if not binarise else bytes(value >> 7 for value in many[16:])
+                for scheme in ("bits-back", "bit-swap", "monte-carlo"):
+                    report = json.loads(self.expect(0, "compress", "bars/t10k-images-idx3-ubyte", "-m", "m.vinci", "-o", "b.vbb",
+                                                    "--scheme", scheme, "--json", *binarise).out)
+                    nats = report["net_bits"] * math.log(2) / report["rows"]
+                    if scheme != "monte-carlo":
+                        # Draws differ; header, index and checksums take about 250 bytes.
+                        self.assertAlmostEqual(nats, -elbo, delta=0.02 * -elbo + 0.6)
+                        plain = nats
+                    else:
+                        self.assertLess(nats, plain + 0.1)
+                    self.expect(0, "decompress", "b.vbb", "-m", "m.vinci", "-o", "back.idx", env={**os.environ, "VINCI_SIMD": "baseline"})
+                    self.assertEqual((self.folder / "back.idx").read_bytes(), many[:16] + pixels)
+        self.assertRegex(self.expect(0, "compress", "bars/t10k-images-idx3-ubyte", "-m", "m.vinci", "-o", "grey.vbb").out,
+                         "the model knows black and white only: --binarise makes pixels so")
+        self.expect_error(2, "does not hold its model, hvae:3,2 with fingerprint", "decompress", "b.vbb", "-o", "x.idx")
+        self.expect(0, "deep", "train", "hvae", "--data", "bars", "--latents", "3,2", "--steps", "1", "-o", "other.vinci")
+        self.expect_error(2, "was written with another model", "decompress", "b.vbb", "-m", "other.vinci", "-o", "x.idx")
+        self.expect(0, "deep", "train", "vae", "--data", "bars", "--likelihood", "gaussian", "--steps", "1", "-o", "g.vinci")
+        self.expect_error(2, "has no masses that could be coded", "compress", "bars/t10k-images-idx3-ubyte", "-m", "g.vinci",
+                          "-o", "x.vbb")
+
     def test_settings_come_from_files_and_stay_in_the_model(self):
         self.write("c.json", '{"epochs": 2, "bound": "iwae", "samples": 3}')
         self.train("--config", "c.json", "--samples", "4")
