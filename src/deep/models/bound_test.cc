@@ -89,7 +89,9 @@ TEST(ImportanceWeightedBound, RisesFromTheElboToTheEvidence) {
                           0.5 * std::log(2 * M_PI * M_E * variance);
       EXPECT_NEAR(bound, elbo, 4 * error);
     }
-    if (k == 500) EXPECT_NEAR(bound, evidence, 0.005);
+    if (k == 500) {
+      EXPECT_NEAR(bound, evidence, 0.005);
+    }
     before = bound;
   }
 }
