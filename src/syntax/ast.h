@@ -276,11 +276,11 @@ struct Program {
   base::Store<Variable, VariableId> variables;  // check
   Block blocks[kNumBlocks];
   std::vector<Comment> comments;  // in source order, for the formatter
-  /// Where the parser recovered: what it skipped, and the identifiers there. Statements that it gave
-  /// up are left out of the tree.
+  /// Where the parser recovered: what it skipped, and the identifiers there. Statements that it
+  /// gave up are left out of the tree.
   std::vector<Span> unparsed;
   std::set<std::string> unparsed_names;
-  bool functions_only = false;    // functions without blocks
+  bool functions_only = false;  // functions without blocks
 
   Block& block(BlockKind kind) { return blocks[static_cast<int>(kind)]; }
   const Block& block(BlockKind kind) const { return blocks[static_cast<int>(kind)]; }

@@ -1,5 +1,5 @@
-// q = N(m, Omega^-1) with a sparse precision matrix: hierarchies and time series in dimensions where
-// no dense covariance fits.
+// q = N(m, Omega^-1) with a sparse precision matrix: hierarchies and time series in dimensions
+// where no dense covariance fits.
 #pragma once
 
 #include <cstdint>

@@ -17,9 +17,9 @@ struct GaussianScoreMatchingResult {
   Index rejected = 0;  // updates that would have left the covariance indefinite, or not finite
 };
 
-/// For each draw x with score v, the normal nearest in KL to the present one whose own score at x is
-/// v, in closed form; a batch averages the changes. Exact on normal targets after about D draws; on
-/// others it ends in a noise floor, having no decreasing step. O(D^2 B + D^3 / 3) an iteration.
+/// For each draw x with score v, the normal nearest in KL to the present one whose own score at x
+/// is v, in closed form; a batch averages the changes. Exact on normal targets after about D draws;
+/// on others it ends in a noise floor, having no decreasing step. O(D^2 B + D^3 / 3) an iteration.
 /// [Modi, Gower, Margossian, Yao, Blei, Saul 2023, NeurIPS, arXiv 2307.07849, theorem 3.1 and
 /// algorithm 1]
 GaussianScoreMatchingResult gaussian_score_matching(Objective& objective,

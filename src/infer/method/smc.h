@@ -13,12 +13,12 @@
 namespace vinci::infer {
 
 struct SmcOptions {
-  Index islands = 8;         // independent populations ...
-  Index particles = 256;     // ... of this size each; a multiple of 8
-  double ess_share = 0.5;    // the next temperature keeps this share of effective particles
+  Index islands = 8;       // independent populations ...
+  Index particles = 256;   // ... of this size each; a multiple of 8
+  double ess_share = 0.5;  // the next temperature keeps this share of effective particles
   Index leapfrog_steps = 10;
-  Index max_moves = 12;      // per temperature; fewer where the particles have forgotten their past
-  Index final_moves = 200;   // at the posterior, likewise
+  Index max_moves = 12;     // per temperature; fewer where the particles have forgotten their past
+  Index final_moves = 200;  // at the posterior, likewise
   double target_acceptance = 0.75;
   /// Deviations of the start relative to the approximation, of the first and the last population;
   /// the others lie between, in geometric progression.
@@ -36,8 +36,8 @@ struct SmcResult {
   /// squared distances from the mean; 1 where they are draws of one distribution.
   double rhat = 0;
   Index worst_coordinate = -1;
-  double island_ess = 0;   // of the populations' evidence weights, at most `islands`
-  double acceptance = 0;   // of the last moves
+  double island_ess = 0;       // of the populations' evidence weights, at most `islands`
+  double acceptance = 0;       // of the last moves
   double autocorrelation = 1;  // of particles over the last moves, the largest over coordinates
   Index temperatures = 0;
   bool completed = false;  // reached the posterior
@@ -60,8 +60,8 @@ using SmcProgress = std::function<void(double beta, double log_evidence)>;
 /// acceptance rate. Populations share only the schedule and the whitening, so that what differs
 /// between them is Monte Carlo error. Evidence: product over temperatures of mean weights; draws:
 /// populations weighted by their evidence. O(N D^2) a leapfrog step beside N gradients.
-/// [Del Moral, Doucet, Jasra 2006, doi 10.1111/j.1467-9868.2006.00553.x, sec. 3.3; Buchholz, Chopin,
-/// Jacob 2021, doi 10.1214/20-BA1211, for the tuning of HMC moves]
+/// [Del Moral, Doucet, Jasra 2006, doi 10.1111/j.1467-9868.2006.00553.x, sec. 3.3; Buchholz,
+/// Chopin, Jacob 2021, doi 10.1214/20-BA1211, for the tuning of HMC moves]
 SmcResult smc(Objective& objective, const std::vector<FullRankNormal>& base,
               const std::vector<double>& weights, const SmcOptions& options, uint64_t seed,
               uint32_t first_stream, const SmcProgress& progress = {});
