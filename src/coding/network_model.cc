@@ -20,7 +20,8 @@ namespace vinci::coding {
 namespace {
 
 constexpr size_t kBins = 4096;
-constexpr int kLatentPrecision = 24;
+/// A bin has two slots at least: at 2^-30 each, what q draws beside itself does not count.
+constexpr int kLatentPrecision = 30;
 /// Draws of the model that tell where the variables of a layer lie.
 constexpr int kGridDraws = 1024;
 /// What q covers may be wider than what the model draws.

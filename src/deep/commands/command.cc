@@ -1,6 +1,7 @@
 #include "deep/commands/command.h"
 
 #include <ATen/Parallel.h>
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <thread>
@@ -13,9 +14,21 @@
 
 namespace vinci::deep {
 
+namespace {
+
+/// Also of an OpenBLAS with threads of its own, which libtorch does not tell: they would spin beside
+/// the others.
+void set_num_threads(int count) {
+  at::set_num_threads(count);
+  if (void* set = dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))
+    reinterpret_cast<void (*)(int)>(set)(count);
+}
+
+}  // namespace
+
 at::Device RunOptions::start() const {
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  at::set_num_threads(threads > 0 ? threads : cores);
+  set_num_threads(threads > 0 ? threads : cores);
   return device_named(device);
 }
 
