@@ -27,25 +27,82 @@ constexpr int kGridDraws = 1024;
 /// What q covers may be wider than what the model draws.
 constexpr double kGridMargin = 1.25;
 
-/// Diagonal normal of a network's outputs, means then log scales; finite whatever these are.
+double bounded(double x, double limit) { return x != x ? 0 : std::clamp(x, -limit, limit); }
+
+/// The normal of n variables that a network's outputs describe: means, log scales and, where there
+/// are more, the rows of the factor below its diagonal, whose diagonal the scales are. Finite
+/// whatever the outputs are.
 struct Normal {
-  explicit Normal(std::span<const float> outputs) {
-    const size_t n = outputs.size() / 2;
+  Normal(std::span<const float> outputs, size_t n) {
     for (size_t i = 0; i < n; ++i) {
-      const auto bounded = [](double x, double limit) {
-        return x != x ? 0 : std::clamp(x, -limit, limit);
-      };
       location.push_back(bounded(outputs[i], 1e9));
       log_scale.push_back(bounded(outputs[n + i], 20));
       scale.push_back(strict_exp(log_scale.back()));
     }
+    for (const float o : outputs.subspan(2 * n)) below.push_back(bounded(o, 1e9));
   }
-  std::vector<double> location, log_scale, scale;
+  std::vector<double> location, log_scale, scale, below;
+
+  /// What variables before the i-th add to its location: standardised, they are eps.
+  double shift(size_t i, std::span<const double> eps) const {
+    double sum = 0;
+    if (!below.empty())
+      for (size_t j = 0; j < i; ++j) sum += below[i * (i - 1) / 2 + j] * eps[j];
+    return sum;
+  }
 };
 
 /// Where the bins of a layer lie: variable i is location[i] + scale[i] times the centre of its bin.
 struct Grid {
   std::vector<double> location, scale;
+};
+
+/// A normal with a full covariance over the bins of N(0, 1): each variable given those before it.
+class CorrelatedRow final : public RowDistribution {
+ public:
+  CorrelatedRow(const EqualMassBins& bins, Normal normal)
+      : bins_(bins), normal_(std::move(normal)) {}
+  size_t size() const override { return normal_.location.size(); }
+  void push(AnsStack& stack, std::span<const uint32_t> symbols) const override {
+    Walk walk(*this);
+    std::vector<BinnedDistribution> elements;
+    elements.reserve(size());
+    for (size_t i = 0; i < size(); ++i) elements.push_back(walk.next(symbols));
+    for (size_t i = size(); i-- > 0;) elements[i].push(stack, symbols[i]);
+  }
+  void pop(AnsStack& stack, std::span<uint32_t> symbols) const override {
+    Walk walk(*this);
+    for (uint32_t& symbol : symbols) symbol = static_cast<uint32_t>(walk.next(symbols).pop(stack));
+  }
+  double bits(std::span<const uint32_t> symbols) const override {
+    Walk walk(*this);
+    double sum = 0;
+    for (const uint32_t symbol : symbols) sum += walk.next(symbols).bits(symbol);
+    return sum;
+  }
+
+ private:
+  class Walk {
+   public:
+    explicit Walk(const CorrelatedRow& row) : bins_(row.bins_), normal_(row.normal_) {}
+    /// The next variable given those before it, which are known by now.
+    BinnedDistribution next(std::span<const uint32_t> symbols) {
+      if (at_ > 0)
+        eps_.push_back((bins_.centre(symbols[at_ - 1]) - location_) / normal_.scale[at_ - 1]);
+      location_ = bounded(normal_.location[at_] + normal_.shift(at_, eps_), 1e9);
+      return {bins_, BinShape::kNormal, location_, normal_.scale[at_++], kLatentPrecision};
+    }
+
+   private:
+    const EqualMassBins& bins_;
+    const Normal& normal_;
+    size_t at_ = 0;
+    std::vector<double> eps_;  // of the variables known
+    double location_ = 0;      // of the last one
+  };
+
+  const EqualMassBins& bins_;
+  Normal normal_;
 };
 
 class NetworkModel final : public TableModel {
@@ -54,6 +111,7 @@ class NetworkModel final : public TableModel {
     std::string name;
     uint64_t fingerprint = 0;
     std::vector<StrictNetwork> up;    // q(z_l | z_{l-1}), z_0 = x
+    std::vector<size_t> latents;      // variables of each layer
     std::vector<StrictNetwork> down;  // p(z_l | z_{l+1})
     StrictNetwork decoder;            // p(x | z_1)
     std::unique_ptr<PixelLikelihood> pixels;
@@ -64,9 +122,8 @@ class NetworkModel final : public TableModel {
       : parts_(std::move(parts)),
         columns_(parts_.num_pixels, parts_.pixels->column()),
         bins_(BinShape::kNormal, kBins) {
-    for (const StrictNetwork& q : parts_.up)
-      grids_.push_back(
-          {std::vector<double>(q.outputs() / 2, 0.0), std::vector<double>(q.outputs() / 2, 1.0)});
+    for (const size_t n : parts_.latents)
+      grids_.push_back({std::vector<double>(n, 0.0), std::vector<double>(n, 1.0)});
     fit_grids();
   }
 
@@ -102,7 +159,7 @@ class NetworkModel final : public TableModel {
     std::vector<double> weights(particles);
     for (size_t at = 0; at < rows.size(); at += num_columns()) {
       const auto x = rows.subspan(at, num_columns());
-      const Normal q(parts_.up[0](input(x)));
+      const Normal q = up(0, input(x));
       for (size_t d = 0; d < draws; ++d) {
         for (double& w : weights) w = draw_bits(x, q, particles == 1, random);
         const double least = *std::min_element(weights.begin(), weights.end());
@@ -126,22 +183,25 @@ class NetworkModel final : public TableModel {
     std::vector<std::vector<float>> z(layers);
     double nats = 0;
     for (size_t l = 0; l < layers; ++l) {
-      const Normal q = l == 0 ? first : Normal(parts_.up[l](z[l - 1]));
+      const Normal q = l == 0 ? first : up(l, z[l - 1]);
+      std::vector<double> eps(q.location.size());
       for (size_t i = 0; i < q.location.size(); ++i) {
-        const double eps = random.normal();
-        z[l].push_back(static_cast<float>(q.location[i] + q.scale[i] * eps));
+        eps[i] = random.normal();
+        z[l].push_back(static_cast<float>(q.location[i] + q.shift(i, eps) + q.scale[i] * eps[i]));
         if (closed_form && layers == 1) {
           nats +=
               0.5 * (q.location[i] * q.location[i] + q.scale[i] * q.scale[i] - 1) - q.log_scale[i];
         } else {
-          nats -= 0.5 * eps * eps + q.log_scale[i];  // log sqrt(2 pi) is in p too
+          nats -= 0.5 * eps[i] * eps[i] + q.log_scale[i];  // log sqrt(2 pi) is in p too
         }
       }
+      if (closed_form && layers == 1)
+        for (const double f : q.below) nats += 0.5 * f * f;
     }
     if (!closed_form || layers > 1) {
       for (const float v : z.back()) nats += 0.5 * static_cast<double>(v) * v;
       for (size_t l = 0; l + 1 < layers; ++l) {
-        const Normal p(parts_.down[l](z[l + 1]));
+        const Normal p = down(l, z[l + 1]);
         for (size_t i = 0; i < z[l].size(); ++i) {
           const double t = (z[l][i] - p.location[i]) / p.scale[i];
           nats += 0.5 * t * t + p.log_scale[i];
@@ -149,6 +209,14 @@ class NetworkModel final : public TableModel {
       }
     }
     return nats / std::log(2.0) + parts_.pixels->bits(parts_.decoder(z[0]), x);
+  }
+
+  /// q(z_{l+1} | below) and p(z_{l+1} | above), layers counted from 0.
+  Normal up(size_t l, std::span<const float> below) const {
+    return {parts_.up[l](below), parts_.latents[l]};
+  }
+  Normal down(size_t l, std::span<const float> above) const {
+    return {parts_.down[l](above), parts_.latents[l]};
   }
 
   /// Grids of the layers below the uppermost from draws of the model, each computed alike on all
@@ -162,7 +230,7 @@ class NetworkModel final : public TableModel {
       for (std::vector<float>& z : draws) {
         const bool is_top = l + 1 == parts_.up.size();
         if (!is_top) {
-          const Normal p(parts_.down[l](z));
+          const Normal p = down(l, z);
           z.resize(n);
           for (size_t i = 0; i < n; ++i)
             z[i] = static_cast<float>(p.location[i] + p.scale[i] * bins_.centre(static_cast<size_t>(
@@ -202,7 +270,8 @@ class NetworkModel final : public TableModel {
     return z;
   }
   /// A normal over the bins of a layer.
-  RowDistributionPtr binned(int layer, const Normal& normal) const {
+  RowDistributionPtr binned(int layer, Normal normal) const {
+    if (!normal.below.empty()) return std::make_unique<CorrelatedRow>(bins_, std::move(normal));
     const Grid& grid = grids_[static_cast<size_t>(layer) - 1];
     std::vector<double> locations(normal.location.size());
     std::vector<double> scales(locations.size());
@@ -227,12 +296,12 @@ class NetworkModel final : public TableModel {
     RowDistributionPtr likelihood(int layer, std::span<const uint32_t> above) const override {
       const std::vector<float> z = model_.variables(layer + 1, above);
       if (layer == 0) return model_.parts_.pixels->row(model_.parts_.decoder(z));
-      return model_.binned(layer, Normal(model_.parts_.down[static_cast<size_t>(layer) - 1](z)));
+      return model_.binned(layer, model_.down(static_cast<size_t>(layer) - 1, z));
     }
     RowDistributionPtr posterior(int layer, std::span<const uint32_t> below) const override {
       const std::vector<float> given =
           layer == 1 ? model_.input(below) : model_.variables(layer - 1, below);
-      return model_.binned(layer, Normal(model_.parts_.up[static_cast<size_t>(layer) - 1](given)));
+      return model_.binned(layer, model_.up(static_cast<size_t>(layer) - 1, given));
     }
 
    private:
@@ -263,9 +332,10 @@ class Builder {
     try {
       const auto config = nlohmann::json::parse(file_.config);
       const auto posterior = config.value("posterior", std::string("diagonal"));
-      if (posterior != "diagonal")
-        fail(fmt::format("has a `{}` posterior; vinci compress codes with a diagonal one",
+      if (posterior != "diagonal" && posterior != "full")
+        fail(fmt::format("has a `{}` posterior; vinci compress codes with diagonal and full ones",
                          posterior));
+      is_full_ = posterior == "full" && file_.kind != "hvae";
       const auto activation = config.at("activation").get<std::string>();
       if (!strict_activation_named(activation, activation_))
         fail(fmt::format("has the activation `{}`, which this program does not know", activation));
@@ -345,26 +415,29 @@ class Builder {
     return {std::move(layers), activation_};
   }
 
-  void check(const NetworkModel::Parts& parts) const {
+  /// Fills in the numbers of latent variables.
+  void check(NetworkModel::Parts& parts) const {
     const auto require = [&](bool fits) {
       if (!fits) fail("has networks that do not fit one another or its images");
     };
     require(parts.up[0].inputs() == parts.num_pixels);
     require(parts.decoder.outputs() == parts.num_pixels * parts.pixels->outputs_per_pixel());
-    const auto latents = [&](size_t l) { return parts.up[l].outputs() / 2; };
-    require(parts.decoder.inputs() == latents(0));
+    for (size_t l = 0; l < parts.up.size(); ++l)
+      parts.latents.push_back(l == 0 ? parts.decoder.inputs() : parts.up[l].outputs() / 2);
     for (size_t l = 0; l < parts.up.size(); ++l) {
-      require(parts.up[l].outputs() % 2 == 0);
-      if (l > 0) require(parts.up[l].inputs() == latents(l - 1));
+      const size_t n = parts.latents[l];
+      require(parts.up[l].outputs() == 2 * n + (is_full_ ? n * (n - 1) / 2 : 0));
+      if (l > 0) require(parts.up[l].inputs() == parts.latents[l - 1]);
       if (l + 1 == parts.up.size()) break;
-      require(parts.down[l].inputs() == latents(l + 1));
-      require(parts.down[l].outputs() == 2 * latents(l));
+      require(parts.down[l].inputs() == parts.latents[l + 1]);
+      require(parts.down[l].outputs() == 2 * n);
     }
   }
 
   const dataset::TensorFile& file_;
   const std::string& name_;
   StrictActivation activation_ = StrictActivation::kTanh;
+  bool is_full_ = false;
   std::string identity_ = "network 1 ";  // the version of how codes follow from numbers counts too
 };
 

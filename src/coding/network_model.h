@@ -14,9 +14,10 @@
 
 namespace vinci::coding {
 
-/// Of the kinds `vae`, `iwae` and `hvae` with a diagonal normal q and a likelihood that has masses,
-/// for images of one channel. Throws Error(kInput), a sentence about `name`, where the file holds
-/// something else or its tensors are not as its settings say.
+/// Of the kinds `vae`, `iwae` (q a normal with a diagonal or a full covariance, whose variables are
+/// coded one given those before it) and `hvae`, with a likelihood that has masses, for images of
+/// one channel. Throws Error(kInput), a sentence about `name`, where the file holds something else
+/// or its tensors are not as its settings say.
 TableModelPtr make_network_model(const dataset::TensorFile& file, const std::string& name);
 
 }  // namespace vinci::coding

@@ -46,16 +46,17 @@ constexpr Likelihood kLikelihoods[] = {
 
 /// A vae of 5 x 7 pixels with random numbers.
 dataset::TensorFile random_vae(RandomStream& random, const Likelihood& likelihood,
-                               int64_t latent = 4) {
+                               int64_t latent = 4, bool full = false) {
   dataset::TensorFile file;
   file.kind = "vae";
-  file.config = std::string(R"({"latent": )") + std::to_string(latent) +
+  file.config = std::string(full ? R"({"posterior": "full", "latent": )" : R"({"latent": )") +
+                std::to_string(latent) +
                 R"(, "hidden": [9, 8], "activation": "tanh", "components": 2, "likelihood": ")" +
                 likelihood.name + "\"}";
   file.shape = {1, 5, 7, 0};
   add_layer(file, random, "encoder.0", 35, 9);
   add_layer(file, random, "encoder.1", 9, 8);
-  add_layer(file, random, "posterior", 8, 2 * latent, 0.3);
+  add_layer(file, random, "posterior", 8, 2 * latent + (full ? latent * (latent - 1) / 2 : 0), 0.3);
   add_layer(file, random, "decoder.0", latent, 8);
   add_layer(file, random, "decoder.1", 8, 9);
   add_layer(file, random, "outputs", 9, 35 * likelihood.outputs, 0.3);
@@ -84,6 +85,14 @@ dataset::TensorFile random_hvae(RandomStream& random, const Likelihood& likeliho
   return file;
 }
 
+enum class Kind { kDiagonal, kFull, kLayers };
+constexpr Kind kKinds[] = {Kind::kDiagonal, Kind::kFull, Kind::kLayers};
+
+dataset::TensorFile random_file(RandomStream& random, const Likelihood& likelihood, Kind kind) {
+  return kind == Kind::kLayers ? random_hvae(random, likelihood)
+                               : random_vae(random, likelihood, 4, kind == Kind::kFull);
+}
+
 std::vector<uint32_t> random_rows(RandomStream& random, const TableModel& model, size_t rows) {
   std::vector<uint32_t> symbols;
   for (size_t r = 0; r < rows; ++r)
@@ -107,11 +116,10 @@ constexpr BitsBackOptions kSchemes[] = {
 TEST(NetworkModel, AnyImagesComeBack) {
   RandomStream random(1);
   for (const Likelihood& likelihood : kLikelihoods) {
-    for (const bool layers : {false, true}) {
-      const auto model = make_network_model(
-          layers ? random_hvae(random, likelihood) : random_vae(random, likelihood), "m");
+    for (const Kind kind : kKinds) {
+      const auto model = make_network_model(random_file(random, likelihood, kind), "m");
       EXPECT_EQ(model->num_columns(), 35u);
-      EXPECT_EQ(model->name(), layers ? "hvae:6,4,3" : "vae:4");
+      EXPECT_EQ(model->name(), kind == Kind::kLayers ? "hvae:6,4,3" : "vae:4");
       for (const BitsBackOptions& options : kSchemes) {
         for (const size_t count : {0, 1, 40}) {
           const auto rows = random_rows(random, *model, count);
@@ -138,9 +146,8 @@ double net_bits(const AnsStack& stack) {
 TEST(NetworkModel, LecturesF1NetRateIsTheBound) {
   RandomStream random(2);
   for (const Likelihood& likelihood : kLikelihoods) {
-    for (const bool layers : {false, true}) {
-      const auto model = make_network_model(
-          layers ? random_hvae(random, likelihood) : random_vae(random, likelihood), "m");
+    for (const Kind kind : kKinds) {
+      const auto model = make_network_model(random_file(random, likelihood, kind), "m");
       std::vector<uint32_t> rows(3000 * model->num_columns());
       AnsStack noise(1);
       model->decode(noise, rows, {});  // what clean bits stand for
@@ -150,7 +157,8 @@ TEST(NetworkModel, LecturesF1NetRateIsTheBound) {
         model->encode(stack, rows, options);
         const double bound = model->bound_bits(rows, options, 9);
         EXPECT_NEAR(net_bits(stack) / bound, 1, 6e-3)  // four standard errors of the draws
-            << likelihood.name << ' ' << layers << ' ' << static_cast<int>(options.scheme);
+            << likelihood.name << ' ' << static_cast<int>(kind) << ' '
+            << static_cast<int>(options.scheme);
         if (options.scheme == Scheme::kBitsBack) plain = bound;
         if (options.scheme == Scheme::kMonteCarlo) {
           EXPECT_LT(bound, plain);
