@@ -30,7 +30,8 @@ SETS = {
     "binarised-mnist": ("vae", "mnist", "mnist/binarized_mnist_test-images-idx3-ubyte.gz", BERNOULLI + RATE, 100, [], 0.19),
     "mnist": ("vae", "mnist", "mnist/t10k-images-idx3-ubyte.gz", GREY + RATE, 20, [], 1.41),
     "fashion": ("vae", "fashion_mnist", "fashion_mnist/t10k-images-idx3-ubyte.gz", GREY + RATE, 20, [], None),
-    "omniglot-threshold": ("vae", "omniglot", "omniglot/omniglot28_evaluation-images-idx3-ubyte.gz",
+    "omniglot-threshold": ("vae", "omniglot/omniglot28_background-images-idx3-ubyte.gz",
+                           "omniglot/omniglot28_evaluation-images-idx3-ubyte.gz",
                            BERNOULLI + RATE + ["--binarise", "threshold"], 100, ["--binarise", "threshold"], None),
 }
 

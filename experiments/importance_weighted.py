@@ -27,7 +27,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vinci", default="build/release/vinci-deep", help="the program vinci-deep")
     parser.add_argument("--data", default="../shared/data/mnist", help="folder of MNIST")
-    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--samples", type=int, default=5000, help="draws of z for log p(x)")
     parser.add_argument("--images", type=int, default=0, help="evaluate so many test images only; 0: all")
@@ -47,8 +47,7 @@ def main():
         if not model.exists():
             command = [arguments.vinci, "train", "vae", "--data", arguments.data, "-o", str(model), "--bound", bound,
                        "--samples", str(k), "--epochs", str(arguments.epochs), "--batch", str(arguments.batch),
-                       "--schedule", "stages", "--learning-rate", "1e-3", "--epsilon", "1e-4", "--analytic-kl", "false",
-                       "--threads", str(arguments.threads)]
+                       "--schedule", "cosine", "--learning-rate", "2e-3", "--threads", str(arguments.threads)]
             if pathlib.Path(f"{model}.checkpoint").exists():
                 command.append("--resume")
             subprocess.run(command, check=True)
