@@ -117,15 +117,20 @@ std::shared_ptr<ConjugateFit> fit_conjugate(const check::TypedProgram& typed,
                                      network.variable(r.improper).name())});
       return nullptr;
     }
+    if (r.cancelled) {
+      fit->ascent = r;  // what the network holds
+      fit->bounds.push_back(r.elbo);
+      break;
+    }
     if (k > 0 && !r.converged && is_late()) break;  // cut off: says nothing
     if (fit->bounds.empty() || r.elbo > *std::max_element(fit->bounds.begin(), fit->bounds.end())) {
       best_seed = seed;
       fit->ascent = r;
     }
     fit->bounds.push_back(r.elbo);
-    if (context.cancelled() || is_late()) break;
+    if (is_late()) break;
   }
-  if (best_seed != in_network && !context.cancelled()) {
+  if (best_seed != in_network && !fit->ascent.cancelled) {
     // The best start once more, as far as it went: no clock may make another state of it.
     const int64_t max_sweeps = std::exchange(ascent.max_sweeps, fit->ascent.sweeps);
     ascent.max_seconds = std::numeric_limits<double>::infinity();
@@ -178,7 +183,10 @@ infer::FitResult judge_conjugate(const ConjugateFit& fit, const LogDensity& dens
       return density_at_leaves(density, *coordinates, values);
     };
   }
-  conjugate::Symmetries found = conjugate::find_symmetries(m, at_leaves, options.seed);
+  // Half of what is left of the budget: the rest is for the judgement.
+  const double left = options.budget_seconds - fit.compile_seconds - fit.ascent_seconds;
+  conjugate::Symmetries found = conjugate::find_symmetries(
+      m, at_leaves, options.seed, std::max(left / 2, options.budget_seconds / 16), context);
   for (const conjugate::Symmetry& s : found.equal) {
     given.symmetries.push_back(conjugate::describe(s));
     given.log_equal_modes += s.log_modes;
@@ -187,7 +195,14 @@ infer::FitResult judge_conjugate(const ConjugateFit& fit, const LogDensity& dens
   notes.image_modes = std::move(found.rivals);
   notes.symmetries = std::move(found.equal);
   given.stages.push_back({"symmetries", 0, seconds_since(start)});
-  return infer::fit_given(density, given, options, context);
+  infer::FitResult result = infer::fit_given(density, given, options, context);
+  if (!found.is_complete && !context.cancelled()) {
+    result.verdict.grade = std::max(result.verdict.grade, diagnose::Grade::kUsable);
+    result.verdict.reasons.emplace_back(
+        "The search for modes with other labels or signs ended with its time; there may be some.");
+    result.verdict.suggestions.emplace_back("Allow more time.");
+  }
+  return result;
 }
 
 std::vector<std::string> conjugate_remarks(const ConjugateFit& fit) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -214,6 +215,35 @@ TEST(ConjugateFit, ExchangeableLabelsAreNotGood) {
     EXPECT_EQ(good.result.verdict.grade, diagnose::Grade::kGood) << good.record.reasons[0];
     EXPECT_TRUE(of_one_mode(good).empty());
   }
+}
+
+// Draws on the boundary (shares that underflow) have no image; the others tell what is marked.
+TEST(ConjugateFit, MarksWhatDrawsInsideTellOfOtherModes) {
+  Built b(R"(data { int N; vector[N] y; }
+    parameters { vector[2] mu; simplex[3] w; array[N] int<lower=1, upper=2> z; }
+    transformed parameters { real middle = mean(mu); real first = mu[1]; }
+    model { w ~ dirichlet(rep_vector(0.005, 3)); z ~ categorical([0.5, 0.5]');
+      mu ~ normal(0, 10); for (n in 1:N) y[n] ~ normal(mu[z[n]], 0.5); })",
+          kTwoGroups);
+  b.options.resample = false;
+  const Outcome o = b.fit();
+  const auto fit = b.ascend();
+  ASSERT_TRUE(fit);
+  const ConjugateCoordinates coordinates(fit->model, *b.model);
+  std::vector<std::vector<double>> leaves;
+  std::vector<double> unused(1), point(static_cast<size_t>(o.result.dim));
+  Index inside = 0;
+  for (Index i = 0; i < 256; ++i) {
+    std::copy_n(o.result.draws.begin() + i * o.result.dim, o.result.dim, point.begin());
+    coordinates.to_leaves({point.data(), o.result.dim, 1, 1}, leaves, unused);
+    inside += coordinates.to_coordinates(leaves[0], unused) ? 1 : 0;
+    unused.resize(1);
+  }
+  ASSERT_LT(inside, 256);
+  ASSERT_GT(inside, 128);
+  const std::vector<std::string> names = of_one_mode(o);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "first"), 1);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "middle"), 0);
 }
 
 // Hardly different priors leave a rival mode of known mass: that is worse than arbitrary labels.

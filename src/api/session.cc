@@ -359,9 +359,34 @@ void fill_draws(const model::Model* model, const ConjugateCoordinates* ascent,
   out.log_approximation = result.log_q;
 }
 
+/// Whether means or deviations of two samples of equal size differ beyond their errors, at four
+/// deviations; so few numbers that nothing can be said count as different.
+template <class First, class Second>
+bool moments_differ(size_t count, First first, Second second) {
+  std::vector<double> a, b;
+  for (size_t i = 0; i < count; ++i) {
+    if (!std::isnan(first(i))) a.push_back(first(i));
+    if (!std::isnan(second(i))) b.push_back(second(i));
+  }
+  if (a.size() < 2 || b.size() < 2) return true;
+  const auto moments = [](const std::vector<double>& x) {
+    double sum = 0, square = 0;
+    for (double v : x) sum += v;
+    const double mean = sum / static_cast<double>(x.size());
+    for (double v : x) square += (v - mean) * (v - mean);
+    return std::pair(mean, std::sqrt(square / static_cast<double>(x.size() - 1)));
+  };
+  const auto [mean_a, sd_a] = moments(a);
+  const auto [mean_b, sd_b] = moments(b);
+  const double scale = std::max({sd_a, sd_b, 1e-12 * std::abs(mean_a)});
+  const double error =
+      4 * scale * std::sqrt(2.0 / static_cast<double>(std::min(a.size(), b.size())));
+  return std::abs(mean_a - mean_b) > error || std::abs(sd_a - sd_b) > error;
+}
+
 /// Marks the rows that are other in other modes of equal mass: parameters that a symmetry moves;
 /// transformed parameters and generated quantities whose mean or sd differs between draws and their
-/// images.
+/// images, or of which that cannot be told.
 void mark_modes(const model::Model& model, const ConjugateCoordinates& coordinates,
                 const ConjugateCoordinates* ascent, const ConjugateNotes& notes,
                 const infer::FitOptions& options, const Outcome& outcome,
@@ -382,48 +407,40 @@ void mark_modes(const model::Model& model, const ConjugateCoordinates& coordinat
   const size_t columns = record.parameters.size();
   const infer::FitResult& result = outcome.result;
   const Index count = std::min<Index>(result.num_draws, 256), dim = result.dim;
-  if (columns <= num_parameters || count < 2) return;
-  const auto moments = [&](std::span<const double> rows, size_t stride, size_t k, double& mean,
-                           double& sd) {
-    double sum = 0, square = 0;
-    for (Index i = 0; i < count; ++i) sum += rows[static_cast<size_t>(i) * stride + k];
-    mean = sum / static_cast<double>(count);
-    for (Index i = 0; i < count; ++i) {
-      const double d = rows[static_cast<size_t>(i) * stride + k] - mean;
-      square += d * d;
-    }
-    sd = std::sqrt(square / static_cast<double>(count - 1));
-  };
   std::vector<double> points(static_cast<size_t>(dim)), image, jacobian(1), images;
   std::vector<std::vector<double>> leaves;
+  std::vector<size_t> used;  // draws that have an image: not those on the boundary
   for (const conjugate::Symmetry& s : notes.symmetries) {
     for (const conjugate::LeafMap& map : s.maps) {
+      if (columns <= num_parameters) return;
       images.clear();
+      used.clear();
       for (Index i = 0; i < count; ++i) {
         std::copy_n(result.draws.begin() + i * dim, dim, points.begin());
         coordinates.to_leaves({points.data(), dim, 1, 1}, leaves, jacobian);
         std::vector<double> moved(leaves[0].size());
         map.apply(leaves[0], moved);
-        coordinates.to_coordinates(moved, image);
+        if (!coordinates.to_coordinates(moved, image)) continue;
         images.insert(images.end(), image.begin(), image.end());
+        used.push_back(static_cast<size_t>(i));
       }
-      if (std::ssize(images) != count * dim) return;  // a draw on the boundary
-      std::vector<double> other = constrain_draws(model, ascent, images, count, options.seed);
+      const auto num_used = std::ssize(used);
+      const std::vector<double> other =
+          constrain_draws(model, ascent, images, num_used, options.seed);
       const auto extra = static_cast<size_t>(model.num_generated());
-      std::vector<double> generated(static_cast<size_t>(count) * extra);
-      model.generate(other, generated, count, options.seed, options.threads);
+      std::vector<double> generated(used.size() * extra);
+      model.generate(other, generated, num_used, options.seed, options.threads);
       for (size_t k = num_parameters; k < columns; ++k) {
-        double mean[2], sd[2];
         const bool is_generated = k >= width;
-        moments(is_generated ? generated : other, is_generated ? extra : width,
-                is_generated ? k - width : k, mean[0], sd[0]);
-        moments({outcome.draws.row(0).data(), static_cast<size_t>(count) * columns}, columns, k,
-                mean[1], sd[1]);
-        // Errors of a mean and of a deviation of so many draws, at four deviations.
-        const double scale = std::max({sd[0], sd[1], 1e-12 * std::abs(mean[1])});
-        const double error = 4 * scale * std::sqrt(2.0 / static_cast<double>(count));
-        if (std::abs(mean[0] - mean[1]) > error || std::abs(sd[0] - sd[1]) > error)
-          record.parameters[k].is_of_one_mode = true;
+        const auto differs = [&] {
+          return moments_differ(
+              used.size(), [&](size_t i) { return outcome.draws.row(used[i])[k]; },
+              [&](size_t i) {
+                return is_generated ? generated[i * extra + k - width] : other[i * width + k];
+              });
+        };
+        bool& is_of_one_mode = record.parameters[k].is_of_one_mode;
+        is_of_one_mode = is_of_one_mode || differs();
       }
     }
   }

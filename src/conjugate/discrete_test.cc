@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/Dense>
+#include <atomic>
 #include <cmath>
 
 #include "conjugate/rows.h"
@@ -363,6 +364,39 @@ TEST(Schedules, MinibatchesComeNearTheFullSweeps) {
   ASSERT_TRUE(full.ok() && batches.ok());
   EXPECT_LT(batches.elbo(), full.elbo() + 1e-6);
   EXPECT_NEAR(batches.elbo(), full.elbo(), 1);
+}
+
+// Without time one step is made, and all rows are updated once, so that the bound is one.
+TEST(Schedules, MinibatchesEndWithTheirTime) {
+  const std::string data = mixture_data(2560, 3);
+  const AscentOptions options{.seed = 1, .max_sweeps = 60, .minibatch = 0.1};
+  AscentOptions hurried = options;
+  hurried.max_seconds = -1;
+  Fitted all(kMixture, data, options), one(kMixture, data, hurried);
+  ASSERT_TRUE(all.ok() && one.ok());
+  EXPECT_TRUE(all.result().converged);
+  EXPECT_EQ(all.result().sweeps, 60);
+  EXPECT_FALSE(one.result().converged);
+  EXPECT_FALSE(one.result().cancelled);
+  EXPECT_EQ(one.result().sweeps, 0);
+  EXPECT_LT(one.elbo(), all.elbo());
+}
+
+// However early it is cancelled, each variable has a q, and the bound is that of them.
+TEST(Schedules, CancelledAscentLeavesADistribution) {
+  Fitted f(kMixture, mixture_data(90, 4));
+  ASSERT_TRUE(f.ok());
+  Network& network = f.model().network;
+  std::atomic<bool> cancel{true};
+  Context context;
+  context.cancel = &cancel;
+  numeric::RandomStream random(1);
+  network.start(random);
+  const AscentResult r = network.ascend({}, context);
+  EXPECT_TRUE(r.cancelled);
+  EXPECT_EQ(r.sweeps, 1);
+  EXPECT_LT(r.elbo, f.elbo());
+  EXPECT_GT(r.elbo, 10 * f.elbo());
 }
 
 TEST(Schedules, DampingReachesTheSameFixedPoint) {

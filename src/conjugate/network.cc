@@ -307,11 +307,11 @@ AscentResult Network::ascend(const AscentOptions& options, const Context& contex
   if (!follow_plates(result)) {
     // improper
   } else if (options.minibatch > 0) {
-    result = ascend_minibatches(options, context);
+    result = ascend_minibatches(options, is_late, context);
   } else {
-    // The first sweep takes the place of the start: nothing to damp yet.
+    // The first sweep takes the place of the start: nothing to damp yet, and nothing to end with.
     while (result.sweeps < options.max_sweeps && !(result.sweeps > 0 && is_late()) &&
-           sweep(result.sweeps == 0 ? 0 : options.damping, context, result)) {
+           (result.sweeps == 0 ? sweep(0, {}, result) : sweep(options.damping, context, result))) {
       if (result.sweeps < 2) continue;
       const double scale = 1 + std::abs(result.elbo);
       const double decrease = result.elbos[result.elbos.size() - 2] - result.elbo;
@@ -327,7 +327,9 @@ AscentResult Network::ascend(const AscentOptions& options, const Context& contex
   return result;
 }
 
-AscentResult Network::ascend_minibatches(const AscentOptions& options, const Context& context) {
+AscentResult Network::ascend_minibatches(const AscentOptions& options,
+                                         const std::function<bool()>& is_late,
+                                         const Context& context) {
   AscentResult result;
   numeric::RandomStream random(options.seed, 0x6d62);
   // One variable's units of each batch; all plates go through their batches together.
@@ -336,7 +338,8 @@ AscentResult Network::ascend_minibatches(const AscentOptions& options, const Con
   std::vector<int64_t> order(static_cast<size_t>(batches));
   for (size_t b = 0; b < order.size(); ++b) order[b] = static_cast<int64_t>(b);
   int64_t step = 0;
-  for (int64_t pass = 0; pass < options.max_sweeps; ++pass) {
+  bool is_cut = false;
+  while (result.sweeps < options.max_sweeps) {
     for (size_t b = order.size(); b > 1; --b)
       std::swap(order[b - 1], order[static_cast<size_t>(random.integer(static_cast<int64_t>(b)))]);
     for (const int64_t batch : order) {
@@ -359,13 +362,12 @@ AscentResult Network::ascend_minibatches(const AscentOptions& options, const Con
           }
         }
       }
-      if (context.cancelled()) {
-        result.cancelled = true;
-        break;
-      }
+      result.cancelled = context.cancelled();
+      is_cut = result.cancelled || is_late();
+      if (is_cut) break;
     }
+    if (is_cut) break;
     ++result.sweeps;
-    if (result.cancelled) break;
   }
   // All units once more, so that every q is there and the bound is exact.
   for (int32_t v = 0; v < num_variables(); ++v) {
@@ -375,7 +377,7 @@ AscentResult Network::ascend_minibatches(const AscentOptions& options, const Con
   }
   result.elbo = elbo();
   result.elbos.push_back(result.elbo);
-  result.converged = !result.cancelled;
+  result.converged = !is_cut;
   return result;
 }
 

@@ -28,7 +28,7 @@ constexpr size_t kMaxDegree = 6;
 struct AscentOptions {
   uint64_t seed = 1;
   int64_t max_sweeps = 2000;
-  double max_seconds = 1e300;  // after which the sweep that runs is the last
+  double max_seconds = 1e300;  // after which the sweep (of a minibatch: the step) is the last
   double tolerance = 1e-9;     // relative change of the bound in a sweep at which to stop
   double damping = 0;          // eta <- (1 - damping) eta_new + damping eta_old
   int threads = 1;             // 0: as many as the machine has
@@ -80,7 +80,8 @@ class Network {
   bool update(int32_t v, double damping = 0);
   /// The bound in nats, once each variable has been updated.
   double elbo() const;
-  /// Updates in order until the bound stands still.
+  /// Updates in order until the bound stands still, cancelled, or out of time. The first sweep is
+  /// always made, so that there is a q of every variable.
   AscentResult ascend(const AscentOptions& options, const Context& context = {});
   /// The derivative of the expected log joint with respect to a variable's statistics.
   void gradient(int32_t v, std::span<double> eta) const { gradient(v, mean_, eta); }
@@ -112,7 +113,9 @@ class Network {
   /// Plates start with random statistics: all other variables follow them before the first sweep.
   bool follow_plates(AscentResult& result);
   bool sweep(double damping, const Context& context, AscentResult& result);
-  AscentResult ascend_minibatches(const AscentOptions& options, const Context& context);
+  /// `is_late`: whether the time is over.
+  AscentResult ascend_minibatches(const AscentOptions& options,
+                                  const std::function<bool()>& is_late, const Context& context);
   struct Use {
     int32_t monomial;
     Slot slot;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -30,16 +31,16 @@ struct Comparison {
 
 class Finder {
  public:
-  Finder(const Conjugate& model, const LeafDensity& log_density, uint64_t seed)
-      : model_(model), log_density_(log_density) {
-    for (int i = 0; i < kDraws; ++i) {
-      numeric::RandomStream random(seed, 0x73796d, static_cast<uint32_t>(i));
-      auto& values = draws_.emplace_back(model.statements.leaves.size());
-      model.network.draw(random, values);
-    }
-    log_p_.assign(kDraws, std::numeric_limits<double>::quiet_NaN());
-    log_q_ = log_p_;
-  }
+  Finder(const Conjugate& model, const LeafDensity& log_density, uint64_t seed, double max_seconds,
+         const Context& context)
+      : model_(model),
+        log_density_(log_density),
+        seed_(seed),
+        max_seconds_(max_seconds),
+        context_(context),
+        draws_(kDraws),
+        log_p_(kDraws),
+        log_q_(kDraws) {}
 
   Symmetries find() {
     for (const StateLeaves& states : model_.state_leaves) labels(states);
@@ -55,15 +56,33 @@ class Finder {
     return map;
   }
 
+  /// Whether to end: from then on nothing is compared, and nothing is taken for a mode.
+  bool is_over() {
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
+    if (context_.cancelled() || spent.count() > max_seconds_) out_.is_complete = false;
+    return !out_.is_complete;
+  }
+
+  void make_draw(size_t i) {
+    numeric::RandomStream random(seed_, 0x73796d, static_cast<uint32_t>(i));
+    draws_[i].resize(model_.statements.leaves.size());
+    model_.network.draw(random, draws_[i]);
+    log_p_[i] = log_density_(draws_[i]);
+    log_q_[i] = model_.network.log_q(draws_[i]);
+  }
+
   Comparison compare(const LeafMap& map) {
+    constexpr Comparison kNothing{.is_equal = false,
+                                  .log_mass = -std::numeric_limits<double>::infinity()};
     Comparison c;
     std::vector<double> image(map.source.size());
     double sum = 0, used = 0;
     bool far = true;
     for (size_t i = 0; i < draws_.size(); ++i) {
-      if (std::isnan(log_p_[i])) {
-        log_p_[i] = log_density_(draws_[i]);
-        log_q_[i] = model_.network.log_q(draws_[i]);
+      if (is_over()) return kNothing;
+      if (draws_[i].empty()) {
+        make_draw(i);
+        if (is_over()) return kNothing;
       }
       if (!std::isfinite(log_p_[i])) continue;
       map.apply(draws_[i], image);
@@ -139,7 +158,7 @@ class Finder {
     };
     std::vector<Class> classes;
     int64_t pairs = 0;
-    for (size_t k = 0; k < states.leaves.size(); ++k) {
+    for (size_t k = 0; k < states.leaves.size() && !is_over(); ++k) {
       bool placed = false;
       for (size_t c = 0; c < classes.size() && !placed && (c == 0 || pairs < kMaxPairs); ++c) {
         if (c > 0) ++pairs;
@@ -236,12 +255,13 @@ class Finder {
       if (at->maps.size() < kMaxMaps) at->maps.push_back(std::move(map));
     };
     for (const auto& leaves : groups) {
+      if (is_over()) break;
       LeafMap map = identity();
       map.is_turned.assign(map.source.size(), 0);
       for (const int32_t leaf : leaves) map.is_turned[static_cast<size_t>(leaf)] = 1;
       note(Symmetry::Kind::kSigns, leaves, std::move(map));
     }
-    for (size_t g = 1; g < groups.size(); ++g) {
+    for (size_t g = 1; g < groups.size() && !is_over(); ++g) {
       if (groups[g].size() != groups[0].size() || names_of(groups[g]) != names_of(groups[0]))
         continue;
       LeafMap map = identity();
@@ -259,7 +279,11 @@ class Finder {
 
   const Conjugate& model_;
   const LeafDensity& log_density_;
-  std::vector<std::vector<double>> draws_;
+  uint64_t seed_;
+  double max_seconds_;
+  const Context& context_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::vector<std::vector<double>> draws_;  // each made when it is first needed
   std::vector<double> log_p_, log_q_;
   Symmetries out_;
 };
@@ -273,8 +297,9 @@ void LeafMap::apply(std::span<const double> values, std::span<double> image) con
   }
 }
 
-Symmetries find_symmetries(const Conjugate& model, const LeafDensity& log_density, uint64_t seed) {
-  return Finder(model, log_density, seed).find();
+Symmetries find_symmetries(const Conjugate& model, const LeafDensity& log_density, uint64_t seed,
+                           double max_seconds, const Context& context) {
+  return Finder(model, log_density, seed, max_seconds, context).find();
 }
 
 std::string describe(const Symmetry& s) {

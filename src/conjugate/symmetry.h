@@ -11,6 +11,7 @@
 
 #include "conjugate/compile.h"
 #include "numeric/random/random_stream.h"
+#include "vinci/context.h"
 
 namespace vinci::conjugate {
 
@@ -36,6 +37,7 @@ struct Symmetries {
   std::vector<Symmetry> equal;
   /// Images of the mode that are modes too but of other mass: log of that, relative to q's mode.
   std::vector<double> rivals;
+  bool is_complete = true;  // false: cancelled or out of time, there may be others
 };
 
 using LeafDensity = std::function<double(std::span<const double>)>;
@@ -45,8 +47,11 @@ using LeafDensity = std::function<double(std::span<const double>)>;
 ///     E_q[p(image) / p(draw); q(image)/p(image) < e^-5 q(draw)/p(draw)].
 /// Nothing is claimed of the statements: an asymmetric prior counts by what it does to the mass,
 /// and images that q covers (of states that no row is in) are not counted. `log_density`: as
-/// Network::log_density. Cost: some 16 densities for each state and each factor.
-Symmetries find_symmetries(const Conjugate& model, const LeafDensity& log_density, uint64_t seed);
+/// Network::log_density. Cost: some 16 densities for each state and each factor. After
+/// `max_seconds`, or when `context` is cancelled, it ends with the next density: what was found
+/// until then is returned, and is not complete.
+Symmetries find_symmetries(const Conjugate& model, const LeafDensity& log_density, uint64_t seed,
+                           double max_seconds = 1e300, const Context& context = {});
 
 /// Labels exchanged, in words: "states 1, 2, 4 of `z`".
 std::string describe(const Symmetry& symmetry);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include "conjugate/testing/fitted.h"
 
 namespace vinci::conjugate {
@@ -103,6 +105,34 @@ TEST(Symmetry, WhatQCoversIsNoModeOfItsOwn) {
       R"({"N": 3, "y": [0.1, -0.2, 0.3]})");
   EXPECT_TRUE(s.equal.empty());
   EXPECT_TRUE(s.rivals.empty());
+}
+
+// What ends the search ends it with the next density; what was found until then is not all.
+TEST(Symmetry, EndsWithItsTimeAndWhenCancelled) {
+  Fitted f(mixture("mu ~ normal(0, 5);", 4), kTwoGroups);
+  ASSERT_TRUE(f.ok()) << f.misfit();
+  int64_t densities = 0;
+  const LeafDensity counted = [&](std::span<const double> x) {
+    ++densities;
+    return f.model().network.log_density(x);
+  };
+  const Symmetries all = find_symmetries(f.model(), counted, 3);
+  EXPECT_TRUE(all.is_complete);
+  EXPECT_GT(densities, 4);
+  densities = 0;
+  const Symmetries none = find_symmetries(f.model(), counted, 3, -1);
+  EXPECT_FALSE(none.is_complete);
+  EXPECT_TRUE(none.equal.empty() && none.rivals.empty());
+  EXPECT_EQ(densities, 0);
+  std::atomic<bool> cancel{false};
+  Context context;
+  context.cancel = &cancel;
+  const LeafDensity cancelling = [&](std::span<const double> x) {
+    if (++densities == 3) cancel = true;
+    return f.model().network.log_density(x);
+  };
+  EXPECT_FALSE(find_symmetries(f.model(), cancelling, 3, 1e300, context).is_complete);
+  EXPECT_EQ(densities, 3);
 }
 
 TEST(Symmetry, SignsAndOrderOfFactors) {
