@@ -11,7 +11,7 @@
 #include <optional>
 #include <utility>
 
-#include "api/conjugate_fit.h"
+#include "api/ascent_choice.h"
 #include "draws/draws.h"
 #include "numeric/parallel/thread_pool.h"
 #include "report/format.h"
@@ -53,35 +53,12 @@ struct Replica {
   bool interrupted = false;
 };
 
-/// Constrained values of the fit's draws, [draw][column].
-std::vector<double> constrained(const model::Model& model, const infer::FitResult& fit) {
-  const Index dim = fit.dim, outputs = model.num_constrained();
-  std::vector<double> points(static_cast<size_t>(dim * fit.num_draws));
-  std::vector<double> values(static_cast<size_t>(outputs * fit.num_draws));
-  for (Index i = 0; i < fit.num_draws; ++i) {
-    for (Index d = 0; d < dim; ++d) {
-      points[static_cast<size_t>(d * fit.num_draws + i)] =
-          fit.draws[static_cast<size_t>(i * dim + d)];
-    }
-  }
-  model.constrain({points.data(), dim, fit.num_draws, fit.num_draws},
-                  {values.data(), outputs, fit.num_draws, fit.num_draws});
-  std::vector<double> rows(values.size());
-  for (Index i = 0; i < fit.num_draws; ++i) {
-    for (Index k = 0; k < outputs; ++k) {
-      rows[static_cast<size_t>(i * outputs + k)] =
-          values[static_cast<size_t>(k * fit.num_draws + i)];
-    }
-  }
-  return rows;
-}
-
-void measure(const model::Model& model, const infer::FitResult& fit, const Layout& layout,
-             uint64_t seed, Replica& replica) {
+void measure(const model::Model& model, const ConjugateCoordinates* states,
+             const infer::FitResult& fit, const Layout& layout, uint64_t seed, Replica& replica) {
   const auto count = static_cast<size_t>(fit.num_draws);
   const auto width = static_cast<size_t>(model.num_constrained());
   const auto extra = static_cast<size_t>(model.num_generated());
-  const std::vector<double> rows = constrained(model, fit);
+  const std::vector<double> rows = constrain_draws(model, states, fit.draws, fit.num_draws, seed);
   std::vector<double> generated(count * extra);
   const auto failed = model.generate(rows, generated, fit.num_draws, seed, 1);
   if (failed.num_failed > 0) {
@@ -118,40 +95,40 @@ Replica run_replica(const TypedProgramPtr& program, const data::DataTable& table
   model::BuildOptions build;
   build.seed = seed;
   build.context = &context;
-  const auto model = model::Model::build(program, table, build, sink);
-  if (!model) {
-    replica.failure = sink.diagnostics().empty() ? "interrupted" : sink.diagnostics()[0].message;
+  set_discrete(options.fit.method, {}, build);
+  auto model = model::Model::build(program, table, build, sink);
+  const auto failed = [&] {
+    replica.failure = "interrupted";
+    for (const source::Diagnostic& d : sink.diagnostics()) {
+      if (d.severity != source::Severity::kError) continue;
+      replica.failure = d.message;
+      break;
+    }
     replica.interrupted = context.cancelled();
     return replica;
-  }
+  };
+  if (!model) return failed();
   infer::FitOptions fit = options.fit;
   fit.seed = seed;
   fit.threads = 1;
   Context quiet;
   quiet.cancel = context.cancel;
-  std::shared_ptr<ConjugateFit> ascent;
-  std::shared_ptr<const ConjugateCoordinates> coordinates;
-  if (may_be_conjugate(fit)) {
-    // The program was found to fit, if it has to: what is left are improper posteriors.
-    std::vector<conjugate::Misfit> misfits;
-    ascent = fit_conjugate(*program, table, fit, {.data_seed = seed}, misfits, sink, quiet);
-    if (ascent) coordinates = std::make_shared<ConjugateCoordinates>(ascent->model, *model);
-    if (!ascent && fit.method == infer::Method::kCavi) {
-      replica.failure = misfits.empty() ? "interrupted" : misfits[0].message;
-      replica.interrupted = context.cancelled();
-      return replica;
-    }
-  }
+  // The program was found to fit, if it has to: what is left are improper posteriors.
+  AscentChoice choice = choose_ascent({program, table, seed}, *model, {}, {}, fit, sink, quiet);
+  if (sink.has_errors()) return failed();
+  if (choice.model) model = std::move(choice.model);
+  const LogDensity& density =
+      model->is_marginal() ? static_cast<const LogDensity&>(*model) : model->joint();
+  const Target target(density, model.get(), choice.fit);
   ConjugateNotes notes;
-  const infer::FitResult result =
-      fit_or_judge(*model, ascent.get(), coordinates, fit, quiet, notes);
+  const infer::FitResult result = target.fit(fit, quiet, notes);
   replica.interrupted = result.cancelled;
   replica.grade = result.verdict.grade;
   if (result.num_draws == 0) {
     replica.failure = result.verdict.reasons.front();
     return replica;
   }
-  measure(*model, result, *find_layout(*model), seed, replica);
+  measure(*model, target.states(), result, *find_layout(*model), seed, replica);
   return replica;
 }
 
@@ -207,6 +184,7 @@ std::optional<CalibrationOutcome> calibrate(const TypedProgramPtr& program,
   model::BuildOptions build;
   build.seed = options.seed;
   build.context = &context;
+  set_discrete(options.fit.method, {}, build);
   const auto first = model::Model::build(program, table, build, sink);
   if (!first) return std::nullopt;
   options.fit.validate(first->dim());

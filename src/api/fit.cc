@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "api/conjugate_fit.h"
-#include "api/discrete_choice.h"
+#include "api/ascent_choice.h"
 #include "api/impl.h"
 #include "draws/cmdstan_csv.h"
 #include "report/fit_report.h"
@@ -143,30 +142,20 @@ Fit fit(const LogDensity& density, const FitOptions& options, const Context& con
   const model::Model* model = bound != nullptr ? bound->impl()->model.get() : nullptr;
   const source::SourceMap* sources = bound != nullptr ? &bound->impl()->program->sources : nullptr;
   source::DiagnosticSink sink;
-  bool by_ascent = inner.method == infer::Method::kCavi;
-  if (bound != nullptr && (bound->is_joint() || !bound->impl()->discrete.empty()) && !by_ascent) {
-    by_ascent = api::choose_discrete(bound->impl()->discrete, *model, inner, sink);
+  api::AscentChoice choice;
+  if (bound != nullptr) {
+    const api::ProgramData data{bound->impl()->program->typed, bound->impl()->data,
+                                bound->impl()->data_seed};
+    choice = api::choose_ascent(data, *model, bound->impl()->discrete, {}, inner, sink, context);
+    if (choice.cancelled) throw Error(Error::Kind::kCancelled, "The fit was cancelled.");
     api::throw_errors(sink, *sources);
-    if (by_ascent) inner.method = infer::Method::kCavi;
+    if (choice.model) model = choice.model.get();
   }
-  std::shared_ptr<api::ConjugateFit> conjugate;
-  if (bound != nullptr && (by_ascent || !bound->is_joint()) && api::may_be_conjugate(inner)) {
-    std::vector<conjugate::Misfit> misfits;
-    conjugate = api::fit_conjugate(*bound->impl()->program->typed, bound->impl()->data, inner,
-                                   {.data_seed = bound->impl()->data_seed}, misfits, sink, context);
-    if (inner.method == infer::Method::kCavi && !conjugate) {
-      api::report_misfits(misfits, sink);
-      api::throw_errors(sink, *sources);
-    }
-    if (conjugate && bound->is_joint() && !conjugate->model->network.has_density()) {
-      throw Error(Error::Kind::kUsage,
-                  "Coordinate ascent on this program needs a model in which discrete parameters "
-                  "are summed out: make it without ModelOptions::discrete.");
-    }
-  }
-  const LogDensity& target = bound != nullptr ? density_of(*bound->impl()) : density;
-  inner.validate(conjugate ? model->dim() : target.dim());
-  api::Outcome outcome = api::fit(target, model, inner, sources, context, conjugate);
+  const LogDensity& target = choice.model       ? *choice.model
+                             : bound != nullptr ? density_of(*bound->impl())
+                                                : density;
+  inner.validate(choice.fit ? model->dim() : target.dim());
+  api::Outcome outcome = api::fit(target, model, inner, sources, context, choice.fit);
 
   auto draws = std::make_shared<Draws::Impl>();
   draws->draws = std::move(outcome.draws);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "api/ascent_choice.h"
 #include "api/discrete_choice.h"
 #include "api/impl.h"
 #include "api/persistence.h"
@@ -57,8 +58,7 @@ Model::Model(const Program& program, const Data& data, const ModelOptions& optio
   build.seed = options.seed;
   build.context = options.context;
   build.messages = options.messages;
-  build.marginalise = !api::is_by_ascent(options.discrete) && !api::sampling_of(options.discrete);
-  build.joint_if_too_costly = options.discrete.empty();
+  api::set_discrete(infer::Method::kAuto, options.discrete, build);
   impl->model = model::Model::build(impl->program->typed, table, build, sink);
   if (!impl->model && options.context != nullptr && options.context->cancelled()) {
     throw Error(Error::Kind::kCancelled, "Making the model was cancelled.");

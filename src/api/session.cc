@@ -7,6 +7,7 @@
 #include <cmath>
 #include <ctime>
 
+#include "api/ascent_choice.h"
 #include "api/conjugate_fit.h"
 #include "api/persistence.h"
 #include "api/state_summary.h"
@@ -59,49 +60,6 @@ std::string utc_now() {
   char text[40];
   std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
   return text;
-}
-
-/// Constrained values of draws [count][D] as rows [count][num_constrained]. Discrete parameters are
-/// drawn by `seed`; those that were not summed out are the last rows of the draws, and where
-/// coordinate ascent summed them out, `ascent` draws them.
-std::vector<double> constrain_draws(const model::Model& model, const ConjugateCoordinates* ascent,
-                                    std::span<const double> draws, Index count, uint64_t seed) {
-  const bool is_marginal = model.is_marginal();
-  const auto num_states = is_marginal ? 0 : std::ssize(model.discrete_variables());
-  const Index all = model.dim() + num_states, given = ascent != nullptr ? model.dim() : all;
-  const auto outputs = static_cast<Index>(model.num_constrained());
-  std::vector<double> result(static_cast<size_t>(count * outputs));
-  const Index block = std::clamp<Index>(count, 1, 64);
-  std::vector<double> points(static_cast<size_t>(all * block));
-  std::vector<double> values(static_cast<size_t>(outputs * block));
-  for (Index first = 0; first < count; first += block) {
-    const Index used = std::min(block, count - first);
-    for (Index l = 0; l < used; ++l) {
-      for (Index d = 0; d < given; ++d) {
-        points[static_cast<size_t>(d * block + l)] =
-            draws[static_cast<size_t>((first + l) * given + d)];
-      }
-    }
-    const LaneMatrix at{points.data(), all, used, block};
-    const MutableLaneMatrix out{values.data(), outputs, used, block};
-    if (is_marginal) {
-      model.constrain(at, out, seed, static_cast<uint64_t>(first));
-    } else {
-      if (ascent != nullptr) {
-        draw_states(*ascent, {points.data(), given, used, block}, seed,
-                    static_cast<uint64_t>(first),
-                    {points.data() + given * block, num_states, used, block});
-      }
-      model.joint().constrain(at, out);
-    }
-    for (Index l = 0; l < used; ++l) {
-      for (Index k = 0; k < outputs; ++k) {
-        result[static_cast<size_t>((first + l) * outputs + k)] =
-            values[static_cast<size_t>(k * block + l)];
-      }
-    }
-  }
-  return result;
 }
 
 std::string_view to_string(diagnose::BoundUse use) {
@@ -499,6 +457,46 @@ bool read_data(const std::vector<std::string>& arguments, data::DataTable& table
   return sink.num_errors() == errors;
 }
 
+std::vector<double> constrain_draws(const model::Model& model, const ConjugateCoordinates* ascent,
+                                    std::span<const double> draws, Index count, uint64_t seed) {
+  const bool is_marginal = model.is_marginal();
+  const auto num_states = is_marginal ? 0 : std::ssize(model.discrete_variables());
+  const Index all = model.dim() + num_states, given = ascent != nullptr ? model.dim() : all;
+  const auto outputs = static_cast<Index>(model.num_constrained());
+  std::vector<double> result(static_cast<size_t>(count * outputs));
+  const Index block = std::clamp<Index>(count, 1, 64);
+  std::vector<double> points(static_cast<size_t>(all * block));
+  std::vector<double> values(static_cast<size_t>(outputs * block));
+  for (Index first = 0; first < count; first += block) {
+    const Index used = std::min(block, count - first);
+    for (Index l = 0; l < used; ++l) {
+      for (Index d = 0; d < given; ++d) {
+        points[static_cast<size_t>(d * block + l)] =
+            draws[static_cast<size_t>((first + l) * given + d)];
+      }
+    }
+    const LaneMatrix at{points.data(), all, used, block};
+    const MutableLaneMatrix out{values.data(), outputs, used, block};
+    if (is_marginal) {
+      model.constrain(at, out, seed, static_cast<uint64_t>(first));
+    } else {
+      if (ascent != nullptr) {
+        draw_states(*ascent, {points.data(), given, used, block}, seed,
+                    static_cast<uint64_t>(first),
+                    {points.data() + given * block, num_states, used, block});
+      }
+      model.joint().constrain(at, out);
+    }
+    for (Index l = 0; l < used; ++l) {
+      for (Index k = 0; k < outputs; ++k) {
+        result[static_cast<size_t>((first + l) * outputs + k)] =
+            values[static_cast<size_t>(k * block + l)];
+      }
+    }
+  }
+  return result;
+}
+
 std::string verdict_sentence(const diagnose::Verdict& verdict) {
   switch (verdict.grade) {
     case diagnose::Grade::kGood:
@@ -530,22 +528,14 @@ Outcome fit(const LogDensity& given_density, const model::Model* model,
   const std::vector<model::Rejection> before =
       model != nullptr ? model->rejections() : std::vector<model::Rejection>();
   infer::FitOptions inner = options;
-  // Where coordinate ascent summed the states out, the network has the density.
-  const std::shared_ptr<const ConjugateCoordinates> coordinates =
-      conjugate && model != nullptr
-          ? std::make_shared<ConjugateCoordinates>(conjugate->model, *model)
-          : nullptr;
-  std::unique_ptr<ConjugateDensity> network_density;
-  if (coordinates && !model->is_marginal())
-    network_density = std::make_unique<ConjugateDensity>(coordinates);
-  const ConjugateCoordinates* ascent = network_density ? coordinates.get() : nullptr;
-  const LogDensity& density = network_density ? *network_density : given_density;
+  const Target target(given_density, model, conjugate);
+  const ConjugateCoordinates* ascent = target.states();
+  const LogDensity& density = target.density();
   inner.draws = num_summary_draws(density, model, options.draws);
   inner.later_evaluations =
       num_quantity_draws(density.dim() + (model != nullptr ? model->num_constrained() : 0) + 1);
   ConjugateNotes notes;
-  outcome.result = fit_or_judge(density, coordinates ? conjugate.get() : nullptr, coordinates,
-                                inner, context, notes);
+  outcome.result = target.fit(inner, context, notes);
   const std::vector<draws::ParameterSummary> summary =
       summarise_parameters(model, ascent, outcome.result, options.seed);
   thin_draws(outcome.result, options.draws);
@@ -624,7 +614,8 @@ Outcome fit(const LogDensity& given_density, const model::Model* model,
     judge_quantities(density, model, ascent, result, options.seed, record);
   }
   if (model != nullptr) note_states(*model, ascent, result, record);
-  if (notes.is_kept) mark_modes(*model, *coordinates, ascent, notes, options, outcome, record);
+  if (notes.is_kept)
+    mark_modes(*model, *target.coordinates(), ascent, notes, options, outcome, record);
   // Those with states are no start for another fit.
   // Moments of other families than normals come from draws, which take long where there are many.
   const bool is_long = notes.is_kept && result.dim > kMaxMomentsDim;

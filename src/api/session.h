@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 namespace vinci::api {
 
 struct ConjugateFit;
+class ConjugateCoordinates;
 
 using TypedProgramPtr = std::shared_ptr<const check::TypedProgram>;
 
@@ -45,6 +47,12 @@ struct Outcome {
 Outcome fit(const LogDensity& given_density, const model::Model* model,
             const infer::FitOptions& options, const source::SourceMap* sources,
             const Context& context, const std::shared_ptr<ConjugateFit>& conjugate = nullptr);
+
+/// Constrained values of draws [count][D] as rows [count][num_constrained]. Discrete parameters are
+/// drawn by `seed`; those that were not summed out are the last rows of the draws, and where
+/// coordinate ascent summed them out, `ascent` draws them.
+std::vector<double> constrain_draws(const model::Model& model, const ConjugateCoordinates* ascent,
+                                    std::span<const double> draws, Index count, uint64_t seed);
 
 /// What a verdict allows, in a sentence.
 std::string verdict_sentence(const diagnose::Verdict& verdict);

@@ -9,8 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "api/conjugate_fit.h"
-#include "api/discrete_choice.h"
+#include "api/ascent_choice.h"
 #include "api/factor_choice.h"
 #include "api/persistence.h"
 #include "cli/command.h"
@@ -132,8 +131,6 @@ int FitCommand::run() {
   here.seed = fit.seed;
   here.method = method;
   here.family = family;
-  // Coordinate ascent has no need of a density in which discrete parameters are summed out.
-  const bool by_ascent = fit.method == infer::Method::kCavi || api::is_by_ascent(discrete);
   data::DataTable table;
   std::unique_ptr<model::Model> model;
   model::BuildOptions build;
@@ -142,8 +139,7 @@ int FitCommand::run() {
     build.context = &context;
     build.messages = &std::cerr;
     build.points = api::split_names(points);
-    build.marginalise = !by_ascent && !api::sampling_of(discrete);
-    build.joint_if_too_costly = discrete.empty();
+    api::set_discrete(fit.method, discrete, build);
     model = model::Model::build(typed, table, build, run.sink);
   }
   if (model && !init.empty()) start_from(*model, run);
@@ -163,39 +159,18 @@ int FitCommand::run() {
   }
   if (model && has_factors) api::choose_factors(family, *model, fit, run.sink);
   if (model && !points.empty()) api::choose_points(points, *model, fit, run.sink);
-  if (model && (!discrete.empty() || (!model->is_marginal() && !by_ascent)) &&
-      api::choose_discrete(discrete, *model, fit, run.sink)) {
-    if (fit.method != infer::Method::kAuto && fit.method != infer::Method::kCavi) {
-      run.sink.error(source::DiagnosticKind::kOption, {},
-                     fmt::format("`--discrete {}`: coordinate ascent is a method of its own; "
-                                 "`--method {}` is another",
-                                 discrete, method));
-    }
-    fit.method = infer::Method::kCavi;
-  }
-  std::shared_ptr<api::ConjugateFit> conjugate;
-  if (model && (model->is_marginal() || by_ascent) && !run.sink.has_errors() &&
-      api::may_be_conjugate(fit)) {
-    source::DiagnosticSink own;  // what is wrong with program or data, the model has said
-    std::vector<conjugate::Misfit> misfits;
-    cavi.data_seed = fit.seed;
-    conjugate = api::fit_conjugate(*typed, table, fit, cavi, misfits, own, context);
-    if (fit.method == infer::Method::kCavi && !conjugate) {
-      for (const source::Diagnostic& d : own.diagnostics()) run.sink.add(d);
-      api::report_misfits(misfits, run.sink);
-    }
-    if (conjugate && !model->is_marginal() && !conjugate->model->network.has_density()) {
-      // Variables that are summed out meet: the density has to come from an elimination.
-      build.marginalise = true;
-      model = model::Model::build(typed, table, build, run.sink);
-    }
+  api::AscentChoice choice;
+  if (model) {
+    choice = api::choose_ascent({typed, table, fit.seed}, *model, discrete, cavi, fit, run.sink,
+                                context);
+    if (choice.model) model = std::move(choice.model);
   }
   const bool failed = !model || run.sink.has_errors();
   run.report(program);
   if (failed) return kExitInput;
   const LogDensity& density =
       model->is_marginal() ? static_cast<const LogDensity&>(*model) : model->joint();
-  fit.validate(conjugate ? model->dim() : density.dim());
+  fit.validate(choice.fit ? model->dim() : density.dim());
   const std::string base = stem(program.program);
   if (checkpoint.empty()) checkpoint = resume.empty() ? base + ".checkpoint.json" : resume;
   const bool keeps = checkpoint_seconds > 0 && can_resume(fit.method) && model->is_marginal();
@@ -226,7 +201,7 @@ int FitCommand::run() {
     context.on_progress = [&bar](const Progress& p) { bar.update(p); };
     context.on_log = [&bar](std::string_view line) { bar.log(line); };
   }
-  api::Outcome outcome = api::fit(density, model.get(), fit, &run.sources, context, conjugate);
+  api::Outcome outcome = api::fit(density, model.get(), fit, &run.sources, context, choice.fit);
   bar.erase();
 
   draws::RunRecord& result = outcome.record;
