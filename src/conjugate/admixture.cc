@@ -16,11 +16,25 @@ using namespace numeric;  // NOLINT: the dispatch macro names its namespaces fro
 namespace {
 // Fixed, so that sums do not depend on the threads: each part has statistics of its own.
 constexpr int64_t kParts = 4;
+
+/// sum_k lgamma(a_k) - lgamma(sum_k a_k).
+double log_beta(std::span<const double> a) {
+  double sum = 0, total = 0;
+  for (double x : a) {
+    sum += numeric::lgamma(x);
+    total += x;
+  }
+  return sum - numeric::lgamma(total);
+}
 }  // namespace
 
 Admixture::Admixture(AdmixtureData data) : data_(std::move(data)) {
   leaves_ = data_.leaves;
   gamma_.resize(static_cast<size_t>(data_.documents * data_.topics));
+  log_beta_gamma_.resize(static_cast<size_t>(data_.documents));
+  const auto topics = static_cast<size_t>(data_.topics);
+  for (size_t first = 0; first + topics <= data_.alpha.size(); first += topics)
+    log_beta_alpha_.push_back(log_beta({data_.alpha.data() + first, topics}));
 }
 
 void Admixture::set_batch(int64_t first, int64_t count, double scale) {
@@ -100,28 +114,27 @@ bool Admixture::update(std::span<const double> eta, std::span<double> mean) {
       }
       job.statistics = statistics.data();
       VINCI_SIMD_SELECT(document_statistics)(job);
+      VINCI_SIMD_SELECT(row_function)
+      (numeric::RowFunction::log, norm.data(), nullptr, norm.data(), end - begin);
       for (int64_t i = begin; i < end; ++i) {
         bound += data_.count[static_cast<size_t>(i)] *
-                 (std::log(norm[static_cast<size_t>(i - begin)]) +
+                 (norm[static_cast<size_t>(i - begin)] +
                   top[static_cast<size_t>(data_.word[static_cast<size_t>(i)])]);
       }
       // share = exp(digamma(gamma_k) - share_top), E_old[log theta_k] = that - digamma(total):
       // norm leaves out share_top - digamma(total), which with n . E_old leaves digammas alone.
       for (int64_t k = 0; k < topics; ++k) total += gamma[k];
       psi_total = numeric::digamma(total);
-      double log_b = 0, new_total = 0, alpha_total = 0, cross = 0, mass = 0;
+      double cross = 0, mass = 0;
       for (int64_t k = 0; k < topics; ++k) {
-        const double a = alpha(d, k), g = a + gained[static_cast<size_t>(k)];
         const double n = gained[static_cast<size_t>(k)];
         if (n > 0) cross += n * (std::log(share[static_cast<size_t>(k)]) + share_top - psi_total);
         mass += n;
-        log_b += numeric::lgamma(g) - numeric::lgamma(a);
-        new_total += g;
-        alpha_total += a;
-        gamma[k] = g;
+        gamma[k] = alpha(d, k) + n;
       }
-      bound += mass * (share_top - psi_total) - cross + log_b - numeric::lgamma(new_total) +
-               numeric::lgamma(alpha_total);
+      const double log_b = log_beta({gamma, static_cast<size_t>(topics)});
+      log_beta_gamma_[static_cast<size_t>(d)] = log_b;
+      bound += mass * (share_top - psi_total) - cross + log_b - log_beta_alpha(d);
     }
     bounds[static_cast<size_t>(p)] = bound;
   };
@@ -152,14 +165,11 @@ double Admixture::log_sum(std::span<const double> eta, std::span<const double> v
   double total = 0;
   for (int64_t d = 0; d < data_.documents; ++d) {
     const double* theta = values.data() + d * topics;
-    double alpha_total = 0;
     for (int64_t k = 0; k < topics; ++k) {
       const double a = alpha(d, k);
       if (a != 1) total += (a - 1) * std::log(theta[k]);
-      total -= numeric::lgamma(a);
-      alpha_total += a;
     }
-    total += numeric::lgamma(alpha_total);
+    total -= log_beta_alpha(d);
     for (int64_t i = data_.first[static_cast<size_t>(d)];
          i < data_.first[static_cast<size_t>(d) + 1]; ++i) {
       const int64_t w = data_.word[static_cast<size_t>(i)];
@@ -217,15 +227,12 @@ void Admixture::draw(numeric::RandomStream& random, std::span<double> values) co
 
 double Admixture::log_density(std::span<const double> values) const {
   double sum = 0;
-  for (int64_t d = 0; d < data_.documents; ++d) {
-    double total = 0;
-    for (int64_t k = 0; k < data_.topics; ++k) {
-      const auto at = static_cast<size_t>(d * data_.topics + k);
-      total += gamma_[at];
-      sum += (gamma_[at] - 1) * std::log(values[at]) - numeric::lgamma(gamma_[at]);
-    }
-    sum += numeric::lgamma(total);
-  }
+  std::vector<double> logs(values.size());
+  VINCI_SIMD_SELECT(row_function)
+  (numeric::RowFunction::log, values.data(), nullptr, logs.data(),
+   static_cast<int64_t>(values.size()));
+  for (size_t at = 0; at < logs.size(); ++at) sum += (gamma_[at] - 1) * logs[at];
+  for (const double log_b : log_beta_gamma_) sum -= log_b;
   return sum;
 }
 

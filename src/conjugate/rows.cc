@@ -180,6 +180,7 @@ double Rows::sweep_chains(const double* eta, double* mean, std::vector<double>* 
     total += std::log(sum) + top[n];
   }
   if (filtered != nullptr) *filtered = forward;
+  if (mean == nullptr && responsibilities == nullptr) return total;
   // r_n = forward_n backward_n, backward by the same scales.
   std::vector<double> backward(states, 1.0), next(states);
   for (size_t n = rows; n-- > 0;) {

@@ -136,9 +136,14 @@ class Admixture final : public Variable {
   /// exp(eta_wk - top_w), [words][stride], and top_w = max_k eta_wk.
   std::vector<double> word_table(std::span<const double> eta, int64_t stride,
                                  std::vector<double>& top) const;
+  /// log B of the concentrations of document d: sum_k lgamma(alpha_k) - lgamma(sum_k alpha_k).
+  double log_beta_alpha(int64_t d) const {
+    return log_beta_alpha_[log_beta_alpha_.size() == 1 ? 0 : static_cast<size_t>(d)];
+  }
 
   AdmixtureData data_;
-  std::vector<double> gamma_;
+  std::vector<double> log_beta_alpha_;          // one for all documents, or of each
+  std::vector<double> gamma_, log_beta_gamma_;  // of q, by document
   numeric::ThreadPool* pool_ = nullptr;
   int64_t batch_first_ = 0, batch_count_ = -1;
   double batch_scale_ = 1;
