@@ -1,11 +1,14 @@
 #include "api/conjugate_coordinates.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "base/check.h"
+#include "exec/plan.h"
 #include "lower/tracer.h"
 #include "lower/transforms.h"
+#include "numeric/special/row_functions.h"
 
 namespace vinci::api {
 
@@ -13,6 +16,32 @@ namespace {
 constexpr uint32_t kStateStream = 0x7374617a;
 /// Where a draw on the boundary (it underflowed) is put: far out, of density zero.
 constexpr double kNowhere = 1e10;
+
+/// Adds the coordinates of simplexes of K elements, from their breaks of a stick: with indices from
+/// 1, y_k = log x_k - log(x_{k+1} + ... + x_K) + log(K - k). False where an element is 0.
+bool add_simplexes(const conjugate::Parameter& p, std::span<const double> values,
+                   std::vector<double>& coordinates) {
+  const auto size = static_cast<size_t>(p.type.container_size());
+  const auto total = std::ssize(p.leaves);
+  std::vector<double> x(p.leaves.size()), rest(p.leaves.size(), 1.0);
+  for (size_t at = x.size(); at-- > 0;) {
+    x[at] = values[static_cast<size_t>(p.leaves[at])];
+    if (at % size + 1 == size) continue;
+    rest[at] = at % size + 2 == size ? x[at + 1] : rest[at + 1] + x[at + 1];
+  }
+  using namespace numeric;  // NOLINT: the dispatch macro names its namespaces from there
+  VINCI_SIMD_SELECT(row_function)(RowFunction::log, x.data(), nullptr, x.data(), total);
+  VINCI_SIMD_SELECT(row_function)(RowFunction::log, rest.data(), nullptr, rest.data(), total);
+  std::vector<double> log_left(size);  // K - k
+  for (size_t k = 0; k + 1 < size; ++k) log_left[k] = std::log(static_cast<double>(size - k - 1));
+  bool inside = true;
+  for (size_t at = 0; at < x.size(); ++at) {
+    if (at % size + 1 == size) continue;
+    coordinates.push_back(x[at] - rest[at] + log_left[at % size]);
+    inside = inside && std::isfinite(coordinates.back());
+  }
+  return inside;
+}
 }  // namespace
 
 ConjugateCoordinates::ConjugateCoordinates(std::shared_ptr<const conjugate::Conjugate> network,
@@ -32,11 +61,33 @@ ConjugateCoordinates::ConjugateCoordinates(std::shared_ptr<const conjugate::Conj
     }
     first += static_cast<int64_t>(v.columns.size());
   }
+  graph::Graph graph;
+  std::vector<graph::Scalar> outputs, unconstrained, jacobian;
+  std::vector<char> is_output(s.leaves.size(), 0);
   for (const conjugate::Parameter& p : s.parameters) {
-    if (p.type.base == syntax::BaseType::kInt)
+    if (p.type.base == syntax::BaseType::kInt) {
       discrete_.insert(discrete_.end(), p.leaves.begin(), p.leaves.end());
+      continue;
+    }
+    unconstrained.clear();
+    for (int64_t k = lower::unconstrained_size(p.type); k > 0; --k)
+      unconstrained.push_back(graph.parameter(graph.num_parameters()));
+    const lower::Value value =
+        lower::constrain(graph, p.type, unconstrained, p.span, p.name, &jacobian);
+    for (size_t k = 0; k < p.leaves.size(); ++k) {
+      char& is_known = is_output[static_cast<size_t>(p.leaves[k])];
+      if (is_known) continue;  // the upper triangle of a symmetric matrix
+      is_known = 1;
+      output_leaves_.push_back(p.leaves[k]);
+      outputs.push_back(value.elements[k]);
+    }
   }
+  outputs.push_back(graph.sum(jacobian));
+  plan_ = std::make_unique<exec::ExecutionPlan>(
+      graph, exec::PlanOptions{.terms = false, .outputs = outputs});
 }
+
+ConjugateCoordinates::~ConjugateCoordinates() = default;
 
 bool ConjugateCoordinates::to_coordinates(std::span<const double> values,
                                           std::vector<double>& coordinates) const {
@@ -44,6 +95,10 @@ bool ConjugateCoordinates::to_coordinates(std::span<const double> values,
   bool inside = true;
   for (const conjugate::Parameter& p : network_->statements.parameters) {
     if (p.type.base == syntax::BaseType::kInt) continue;
+    if (p.type.constraint == syntax::ConstraintKind::kSimplex) {
+      inside = add_simplexes(p, values, coordinates) && inside;
+      continue;
+    }
     lower::Value constant = lower::make_undefined(p.type);
     for (size_t k = 0; k < p.leaves.size(); ++k)
       constant.elements[k] = values[static_cast<size_t>(p.leaves[k])];
@@ -54,27 +109,22 @@ bool ConjugateCoordinates::to_coordinates(std::span<const double> values,
 
 void ConjugateCoordinates::to_leaves(LaneMatrix points, std::vector<std::vector<double>>& values,
                                      std::span<double> log_jacobian) const {
-  graph::Graph constants;  // of which none becomes a node
-  std::vector<graph::Scalar> unconstrained, jacobian;
+  constexpr Index kBlock = 8;
+  const size_t count = output_leaves_.size();
+  std::vector<double> outputs((count + 1) * kBlock);
   values.resize(static_cast<size_t>(points.lanes));
-  for (Index l = 0; l < points.lanes; ++l) {
-    std::vector<double>& own = values[static_cast<size_t>(l)];
-    own.resize(num_leaves());
-    jacobian.clear();
-    Index next = 0;
-    for (const conjugate::Parameter& p : network_->statements.parameters) {
-      if (p.type.base == syntax::BaseType::kInt) continue;
-      const int64_t count = lower::unconstrained_size(p.type);
-      unconstrained.clear();
-      for (int64_t k = 0; k < count; ++k) unconstrained.emplace_back(points(next++, l));
-      const lower::Value value =
-          lower::constrain(constants, p.type, unconstrained, p.span, p.name, &jacobian);
-      for (size_t k = 0; k < p.leaves.size(); ++k)
-        own[static_cast<size_t>(p.leaves[k])] = value.elements[k].constant();
+  for (Index first = 0; first < points.lanes; first += kBlock) {
+    const Index used = std::min(kBlock, points.lanes - first);
+    plan_->evaluate_outputs({points.data + first, points.rows, used, points.stride},
+                            {outputs.data(), static_cast<Index>(count + 1), used, kBlock});
+    for (Index l = 0; l < used; ++l) {
+      std::vector<double>& own = values[static_cast<size_t>(first + l)];
+      own.resize(num_leaves());
+      const double* from = outputs.data() + l;
+      for (size_t k = 0; k < count; ++k)
+        own[static_cast<size_t>(output_leaves_[k])] = from[k * kBlock];
+      log_jacobian[static_cast<size_t>(first + l)] = from[count * kBlock];
     }
-    double sum = 0;
-    for (const graph::Scalar& j : jacobian) sum += j.constant();
-    log_jacobian[static_cast<size_t>(l)] = sum;
   }
 }
 

@@ -10,6 +10,10 @@
 #include "model/model.h"
 #include "vinci/log_density.h"
 
+namespace vinci::exec {
+class ExecutionPlan;
+}
+
 namespace vinci::api {
 
 /// Leaves (on the constrained scale) to coordinates and back. Thread-safe.
@@ -18,6 +22,7 @@ class ConjugateCoordinates {
   /// `model` is of the same program and data; it is not kept.
   ConjugateCoordinates(std::shared_ptr<const conjugate::Conjugate> network,
                        const model::Model& model);
+  ~ConjugateCoordinates();
 
   const conjugate::Conjugate& conjugate() const { return *network_; }
   Index dim() const { return dim_; }
@@ -38,6 +43,8 @@ class ConjugateCoordinates {
   Index dim_;
   std::vector<int64_t> position_;
   std::vector<int32_t> discrete_;
+  std::unique_ptr<exec::ExecutionPlan> plan_;  // from points to leaves and the log Jacobian
+  std::vector<int32_t> output_leaves_;
 };
 
 /// q: a product of the variables' distributions.

@@ -33,6 +33,11 @@ constexpr Index kMaxLadderDim = 2000;
 
 constexpr size_t kMaxRecordedDistributions = 1000;
 
+/// Draws by which q is judged: fewer where each has many numbers, so that they do not take longer
+/// than the ascent that they judge.
+constexpr Index kMaxJudgedNumbers = 16'000'000;
+constexpr Index kMinJudgedDraws = 2048, kMaxJudgedDraws = 10'000;
+
 /// Means of the linear leaves where they are far from zero in their deviations; empty: none is.
 std::vector<double> better_shifts(const conjugate::Conjugate& m) {
   std::vector<double> shifts(m.statements.leaves.size());
@@ -195,7 +200,13 @@ infer::FitResult judge_conjugate(const ConjugateFit& fit, const LogDensity& dens
   notes.image_modes = std::move(found.rivals);
   notes.symmetries = std::move(found.equal);
   given.stages.push_back({"symmetries", 0, seconds_since(start)});
-  infer::FitResult result = infer::fit_given(density, given, options, context);
+  infer::FitOptions judging = options;
+  if (judging.judge_draws == 0) {
+    judging.judge_draws = std::clamp(kMaxJudgedNumbers / std::max<Index>(density.dim(), 1),
+                                     kMinJudgedDraws, kMaxJudgedDraws);
+    judging.judge_draws = std::max(judging.judge_draws, options.draws);
+  }
+  infer::FitResult result = infer::fit_given(density, given, judging, context);
   if (!found.is_complete && !context.cancelled()) {
     result.verdict.grade = std::max(result.verdict.grade, diagnose::Grade::kUsable);
     result.verdict.reasons.emplace_back(

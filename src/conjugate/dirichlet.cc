@@ -13,7 +13,16 @@ using namespace numeric;  // NOLINT: the dispatch macro names its namespaces fro
 
 namespace {
 constexpr int64_t kVectorSize = 64;  // from here on the vector functions pay
+
+void logs(std::span<const double> x, std::span<double> out) {
+  if (std::ssize(x) >= kVectorSize) {
+    VINCI_SIMD_SELECT(row_function)
+    (RowFunction::log, x.data(), nullptr, out.data(), std::ssize(x));
+  } else {
+    for (size_t k = 0; k < x.size(); ++k) out[k] = std::log(x[k]);
+  }
 }
+}  // namespace
 
 Dirichlet::Dirichlet(std::vector<int32_t> leaves, bool is_probability)
     : is_probability_(is_probability), alpha_(is_probability ? 2 : leaves.size(), 1.0) {
@@ -54,7 +63,7 @@ void Dirichlet::start(numeric::RandomStream&, std::span<double> mean) {
 }
 
 void Dirichlet::statistics(std::span<const double> values, std::span<double> u) const {
-  for (size_t k = 0; k < values.size(); ++k) u[k] = std::log(values[k]);
+  logs(values, u);
   if (is_probability_) u[1] = std::log1p(-values[0]);
 }
 
@@ -66,8 +75,10 @@ void Dirichlet::draw(numeric::RandomStream& random, std::span<double> values) co
 
 double Dirichlet::log_density(std::span<const double> values) const {
   double sum = -log_partition_;
+  std::vector<double> log_values(values.size());
+  logs(values, log_values);
   for (size_t k = 0; k < values.size(); ++k) {
-    if (alpha_[k] != 1) sum += (alpha_[k] - 1) * std::log(values[k]);
+    if (alpha_[k] != 1) sum += (alpha_[k] - 1) * log_values[k];
   }
   if (is_probability_ && alpha_[1] != 1) sum += (alpha_[1] - 1) * std::log1p(-values[0]);
   return sum;
