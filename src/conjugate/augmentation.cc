@@ -1,4 +1,5 @@
-// The auxiliary variables of logistic and probit likelihoods.
+// The auxiliary variables of logistic, probit and Laplace densities.
+#include <algorithm>
 #include <cmath>
 
 #include "conjugate/variable.h"
@@ -38,5 +39,19 @@ double TruncatedNormal::log_sum(std::span<const double> eta, std::span<const dou
 void TruncatedNormal::start(numeric::RandomStream&, std::span<double> mean) {
   mean[0] = sign_ * 0.79788456080286536;  // sqrt(2/pi): of the half normal
 }
+
+bool InverseGaussian::update(std::span<const double> eta, std::span<double> mean) {
+  if (!(eta[0] < 0 && std::isfinite(eta[0]))) return false;
+  mean[0] = 1 / std::sqrt(-2 * eta[0]);
+  log_partition_ = log_sum(eta, {});
+  return true;
+}
+
+double InverseGaussian::log_sum(std::span<const double> eta, std::span<const double>) const {
+  // -0 and what rounding makes of a square that is zero: the density at its peak
+  return 0.91893853320467274 - std::sqrt(std::max(-2 * eta[0], 0.0));
+}
+
+void InverseGaussian::start(numeric::RandomStream&, std::span<double> mean) { mean[0] = 1; }
 
 }  // namespace vinci::conjugate

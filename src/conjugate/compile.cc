@@ -1420,6 +1420,9 @@ void Compiler::make_variables() {
       case Auxiliary::Kind::kNormalBelow:
         v = std::make_unique<TruncatedNormal>(aux.kind == Auxiliary::Kind::kNormalAbove);
         break;
+      case Auxiliary::Kind::kInverseGaussian:
+        v = std::make_unique<InverseGaussian>();
+        break;
     }
     v->set_name("an auxiliary variable");
     const int32_t id = network.add(std::move(v));
@@ -1481,7 +1484,7 @@ void Compiler::make_monomials() {
 }
 
 void Compiler::count_augmentations() {
-  int64_t logistic = 0, probit = 0, gamma = 0, scale = 0;
+  int64_t logistic = 0, probit = 0, gamma = 0, scale = 0, laplace = 0;
   for (const Auxiliary& a : s_.auxiliaries) {
     switch (a.kind) {
       case Auxiliary::Kind::kPolyaGamma:
@@ -1497,6 +1500,9 @@ void Compiler::count_augmentations() {
       case Auxiliary::Kind::kInverseGamma:
         ++scale;
         break;
+      case Auxiliary::Kind::kInverseGaussian:
+        ++laplace;
+        break;
     }
   }
   auto& out = result_->augmentations;
@@ -1507,6 +1513,7 @@ void Compiler::count_augmentations() {
   add(probit, "truncated normal variables of probit outcomes");
   add(gamma, "gamma variables of Student t or negative binomial outcomes");
   add(scale, "inverse gamma variables of half-Cauchy scales");
+  add(laplace, "inverse Gaussian variables of Laplace densities");
 }
 
 }  // namespace

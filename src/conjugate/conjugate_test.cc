@@ -419,6 +419,99 @@ TEST(Augmentation, EachIsMonotoneAndBelowTheEvidence) {
   }
 }
 
+// A Laplace prior: q(b) q(1/t) iterated by hand, with E[1/t] = 1 / sqrt(E[r^2]); the bound is below
+// that of q(b) alone by E|r| in place of sqrt(E[r^2]).
+TEST(Augmentation, LaplaceBoundAgainstQuadrature) {
+  Fitted f(R"(data { vector[3] y; vector[3] x; } parameters { real b; }
+    model { b ~ double_exponential(0.5, 0.4); y ~ normal(b * x, 1.5); })",
+           R"({"y": [1.2, 0.3, 1.9], "x": [0.5, -1.0, 2.0]})");
+  ASSERT_TRUE(f.ok()) << f.misfit();
+  expect_monotone(f);
+  const std::vector<double> y{1.2, 0.3, 1.9}, x{0.5, -1.0, 2.0};
+  const auto log_likelihood = [&](double b) {
+    double sum = 0;
+    for (size_t n = 0; n < 3; ++n)
+      sum -= 0.5 * std::log(2 * kPi * 2.25) + (y[n] - b * x[n]) * (y[n] - b * x[n]) / 4.5;
+    return sum;
+  };
+  double m = 0, v = 1, c = 1;
+  for (int i = 0; i < 500; ++i) {
+    c = std::sqrt((m - 0.5) * (m - 0.5) + v) / 0.4;
+    double p = 1 / c / 0.16, h = 0.5 / c / 0.16;
+    for (size_t n = 0; n < 3; ++n) {
+      p += x[n] * x[n] / 2.25;
+      h += x[n] * y[n] / 2.25;
+    }
+    v = 1 / p;
+    m = h / p;
+  }
+  c = std::sqrt((m - 0.5) * (m - 0.5) + v) / 0.4;
+  expect_close(f.at("b", "mean"), m);
+  expect_close(f.at("b", "sd"), std::sqrt(v));
+  const double rest = expect_normal(m, std::sqrt(v), log_likelihood) - std::log(0.8) +
+                      0.5 * (std::log(2 * kPi * v) + 1);
+  expect_close(f.elbo(), rest - c);
+  const double exact =
+      rest - expect_normal(m, std::sqrt(v), [](double b) { return std::abs(b - 0.5) / 0.4; });
+  const double evidence = std::log(expect_normal(0, 1, [&](double b) {
+    return std::exp(log_likelihood(b) - std::abs(b - 0.5) / 0.4 + b * b / 2) / 0.8 *
+           std::sqrt(2 * kPi);
+  }));
+  EXPECT_LT(f.elbo(), exact);
+  EXPECT_LT(exact, evidence);
+  EXPECT_GT(f.elbo(), evidence - 0.5);
+}
+
+// Of data, and of a positive number, a Laplace density is conjugate as it stands.
+TEST(ClosedForm, LaplaceOfDataAndOfPositiveNumbers) {
+  Fitted scale(R"(data { vector[3] y; } parameters { real<lower=0> b; }
+    model { b ~ inv_gamma(2, 1.5); y ~ double_exponential(1, b); })",
+               R"({"y": [1.2, 1.0, -0.9]})");
+  ASSERT_TRUE(scale.ok()) << scale.misfit();
+  expect_close(scale.at("b", "shape"), 5);
+  expect_close(scale.at("b", "scale"), 1.5 + 0.2 + 1.9);
+  expect_close(scale.elbo(),
+               2 * std::log(1.5) - lgamma(2) + lgamma(5) - 5 * std::log(3.6) - 3 * std::log(2.0));
+  Fitted half(R"(parameters { real<lower=0> x; } model { x ~ double_exponential(0, 2); })", "{}");
+  ASSERT_TRUE(half.ok()) << half.misfit();
+  EXPECT_EQ(half.family("x"), "gamma");
+  expect_close(half.at("x", "shape"), 1);
+  expect_close(half.at("x", "rate"), 0.5);
+  expect_close(half.elbo(), std::log(0.5));
+}
+
+// A regression with Laplace errors of unknown scale, and a Bayesian lasso: no sweep lowers the
+// bound, and it stays below the evidence.
+TEST(Augmentation, LaplaceErrorsAndLasso) {
+  Fitted errors(R"(data { vector[3] y; } parameters { real mu; real<lower=0> tau; }
+    model { tau ~ gamma(2, 1); mu ~ normal(0, 3); y ~ double_exponential(mu, inv_sqrt(tau)); })",
+                R"({"y": [1.2, 0.3, 1.9]})");
+  ASSERT_TRUE(errors.ok()) << errors.misfit();
+  expect_monotone(errors);
+  // Over mu for each tau; the density of s = log tau is exp(2 s - e^s).
+  double evidence = 0;
+  for (int i = 0; i < 400; ++i) {
+    const double s = -12 + 18 * (i + 0.5) / 400, root = std::exp(s / 2);
+    double inner = 0;
+    for (int j = 0; j < 400; ++j) {
+      const double mu = -15 + 30 * (j + 0.5) / 400;
+      inner += std::exp(-mu * mu / 18 -
+                        root * (std::abs(1.2 - mu) + std::abs(0.3 - mu) + std::abs(1.9 - mu))) *
+               30 / 400 / std::sqrt(2 * kPi * 9);
+    }
+    evidence += std::exp(2 * s - std::exp(s) + 1.5 * s) / 8 * inner * 18 / 400;
+  }
+  EXPECT_LT(errors.elbo(), std::log(evidence));
+  EXPECT_GT(errors.elbo(), std::log(evidence) - 1);
+  Fitted lasso(R"(data { matrix[5, 2] X; vector[5] y; }
+    parameters { vector[2] b; real<lower=0> s2; real<lower=0> lambda2; }
+    model { s2 ~ inv_gamma(2, 1); lambda2 ~ gamma(1, 0.5); y ~ normal(X * b, sqrt(s2));
+      b ~ double_exponential(0, sqrt(s2 / lambda2)); })",
+               kRegressionData);
+  ASSERT_TRUE(lasso.ok()) << lasso.misfit();
+  expect_monotone(lasso);
+}
+
 // ---- what does not fit
 
 TEST(Misfit, IsNamed) {

@@ -212,6 +212,13 @@ void Densities::join(const Form& r) {
   }
 }
 
+const Addend* Densities::half(const Form& r) const {
+  const size_t first = r.size() == 2 && r[0].a < 0 && r[0].c == 0 ? 1 : 0;
+  const bool is_half = r.size() == first + 1 && r[first].a >= 0 && r[first].b < 0 &&
+                       s_.leaves[static_cast<size_t>(r[first].a)].kind == Leaf::Kind::kPositive;
+  return is_half ? &r[first] : nullptr;
+}
+
 /// In terms of d = x - shift.
 void Densities::shift(Form& r) const {
   bool changed = false;
@@ -327,13 +334,11 @@ bool Densities::normal(const Form& r, const Product& precision, std::span<const 
   emit_log(0.5, precision);
   std::vector<Atom> weight(more.begin(), more.end());
   if (!power_atoms(precision, weight, why)) return false;
-  // A half normal: the only thing in it is a positive number.
-  if (r.size() == 1 && r[0].a >= 0 && r[0].b < 0 &&
-      s_.leaves[static_cast<size_t>(r[0].a)].kind == Leaf::Kind::kPositive) {
+  if (const Addend* x = half(r)) {
     int32_t code = 0;
     power_code(2, code);
-    weight.push_back(make_atom(AtomKind::kPower, r[0].a, code));
-    emit(-0.5 * precision.c * r[0].c * r[0].c, std::move(weight));
+    weight.push_back(make_atom(AtomKind::kPower, x->a, code));
+    emit(-0.5 * precision.c * x->c * x->c, std::move(weight));
     return true;
   }
   return emit_square(-0.5 * precision.c, weight, r, why);
@@ -349,21 +354,19 @@ bool Densities::student(Scalar y, double nu, Scalar mean, Scalar scale, std::str
   Product precision;
   if (!positive(scale, -2, precision, why, "scale")) return false;
   if (capture_ != nullptr) return fail(why, "a Student t under a gate is not augmented");
-  if (r.size() == 2 && r[0].a < 0 && r[0].c == 0) r.erase(r.begin());
-  if (r.size() == 1 && r[0].a >= 0 && r[0].b < 0 &&
-      s_.leaves[static_cast<size_t>(r[0].a)].kind == Leaf::Kind::kPositive) {
-    const double c = r[0].c * r[0].c;  // of (c x)^2
+  if (const Addend* x = half(r)) {
+    const double c = x->c * x->c;  // of (c x)^2
     const int32_t aux = add_auxiliary(Auxiliary::Kind::kInverseGamma, 0);
     const Atom log_a = make_atom(AtomKind::kAuxiliary, aux, 0);
     const Atom inverse_a = make_atom(AtomKind::kAuxiliary, aux, 1);
     int32_t code = 0;
     power_code(-2, code);
-    const Atom inverse_square = make_atom(AtomKind::kPower, r[0].a, code);
+    const Atom inverse_square = make_atom(AtomKind::kPower, x->a, code);
     // x^2 | a ~ IG(nu/2, nu/(a c)), a ~ IG(1/2, precision): x is half Student t; the density of
     // the program is half of it, |dx^2/dx| = 2 x.
     emit(nu / 2 * std::log(nu / c) - lgamma(nu / 2), {});
     emit(-nu / 2, {log_a});
-    emit(-(nu + 2) + 1, {make_atom(AtomKind::kLog, r[0].a)});
+    emit(-(nu + 2) + 1, {make_atom(AtomKind::kLog, x->a)});
     emit(-nu / c, {inverse_square, inverse_a});
     emit_log(0.5, precision);
     emit(-lgamma(0.5), {});
@@ -379,6 +382,30 @@ bool Densities::student(Scalar y, double nu, Scalar mean, Scalar scale, std::str
   emit(-nu / 2, {w});
   const Atom more[] = {w};
   return normal(r, precision, more, why);
+}
+
+/// Laplace as a normal whose variance b^2 t has t ~ exponential(1/2); of data, or of a positive
+/// number, it is an exponential of a power of b as it stands.  [Park and Casella 2008, eq. (4)]
+bool Densities::laplace(Scalar y, Scalar mean, Scalar scale, std::string& why) {
+  Form r;
+  Product precision, rate;  // b^-2 and b^-1
+  if (!residual(y, mean, r, why) || !positive(scale, -2, precision, why, "scale") ||
+      !positive(scale, -1, rate, why, "scale"))
+    return false;
+  emit(-kLogTwo, {});
+  emit_log(0.5, precision);
+  if (r.size() == 1 && r[0].a < 0) return emit_product(-std::abs(r[0].c), rate, why);
+  if (const Addend* x = half(r)) {
+    int32_t code = 0;
+    power_code(1, code);
+    const Atom value[] = {make_atom(AtomKind::kPower, x->a, code)};
+    return emit_product(-std::abs(x->c), rate, why, value);
+  }
+  if (capture_ != nullptr) return fail(why, "a Laplace density under a gate is not augmented");
+  emit(-kLogTwoPi / 2, {});
+  std::vector<Atom> weight{
+      make_atom(AtomKind::kAuxiliary, add_auxiliary(Auxiliary::Kind::kInverseGaussian, 0), 0)};
+  return power_atoms(precision, weight, why) && emit_square(-0.5 * precision.c, weight, r, why);
 }
 
 /// Binomial with logit m: exp((y - n/2) m) 2^-n E_PG(n, 0)[exp(-w m^2/2)].
@@ -540,10 +567,8 @@ bool Densities::scalar_density(std::string_view name, std::span<const Scalar> x,
     Product precision;
     const bool is_std = name == "std_normal";
     return residual(x[0], is_std ? Scalar(0.0) : x[1], r, why) &&
-           positive(is_std ? Scalar(1.0) : x[2], -2, precision, why, "scale") && [&] {
-             if (r.size() == 2 && r[0].a < 0 && r[0].c == 0) r.erase(r.begin());
-             return normal(r, precision, {}, why);
-           }();
+           positive(is_std ? Scalar(1.0) : x[2], -2, precision, why, "scale") &&
+           normal(r, precision, {}, why);
   }
   if (name == "lognormal") {
     double y = 0;
@@ -553,6 +578,7 @@ bool Densities::scalar_density(std::string_view name, std::span<const Scalar> x,
     const Scalar args[] = {Scalar(std::log(y)), x[1], x[2]};
     return scalar_density("normal", args, why);
   }
+  if (name == "double_exponential") return laplace(x[0], x[1], x[2], why);
   if (name == "student_t" || name == "cauchy") {
     double nu = 1;
     const bool is_cauchy = name == "cauchy";

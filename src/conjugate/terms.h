@@ -85,7 +85,14 @@ struct Container {
 };
 
 struct Auxiliary {
-  enum class Kind : uint8_t { kGamma, kInverseGamma, kPolyaGamma, kNormalAbove, kNormalBelow };
+  enum class Kind : uint8_t {
+    kGamma,
+    kInverseGamma,
+    kPolyaGamma,
+    kNormalAbove,
+    kNormalBelow,
+    kInverseGaussian,
+  };
   Kind kind;
   double count;
 };
@@ -151,11 +158,14 @@ class Densities {
   bool emit_square(double c, std::span<const Atom> weight, const Form& r, std::string& why);
   bool emit_linear(double c, std::span<const Atom> weight, const Form& r, std::string& why);
   bool check_real(const Form& r, std::string& why) const;
+  /// The positive number that a residual is a multiple of; null where it is anything else.
+  const Addend* half(const Form& r) const;
   void join(const Form& r);
   void shift(Form& r) const;
   bool normal(const Form& r, const Product& precision, std::span<const Atom> more,
               std::string& why);
   bool student(Scalar y, double nu, Scalar mean, Scalar scale, std::string& why);
+  bool laplace(Scalar y, Scalar mean, Scalar scale, std::string& why);
   bool logistic(double successes, double trials, Scalar predictor, std::string& why);
   bool probit(double y, Scalar predictor, std::string& why);
   bool scalar_density(std::string_view name, std::span<const Scalar> x, std::string& why);

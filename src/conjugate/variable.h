@@ -185,4 +185,17 @@ class TruncatedNormal final : public Variable {
   double sign_;
 };
 
+/// w = 1 / t > 0 of t ~ exponential(1/2), tilted by exp(-c^2 w / 2), the auxiliary variable of a
+/// Laplace density, which is a normal one of variance t. Statistic: w, eta = -c^2 / 2 < 0; w is
+/// inverse Gaussian of mean E[w] = 1 / c and shape 1; h holds sqrt(w) and the density of t without
+/// its 1/2, A = log(2 pi) / 2 - c.  [Park and Casella 2008, doi 10.1198/016214508000000337, eqs.
+/// (4) and (8); Andrews and Mallows 1974]
+class InverseGaussian final : public Variable {
+ public:
+  int64_t num_statistics() const override { return 1; }
+  bool update(std::span<const double> eta, std::span<double> mean) override;
+  void start(numeric::RandomStream& random, std::span<double> mean) override;
+  double log_sum(std::span<const double> eta, std::span<const double> values) const override;
+};
+
 }  // namespace vinci::conjugate
