@@ -1,4 +1,4 @@
-// The auxiliary variables of logistic, probit and Laplace densities.
+// The auxiliary variables of logistic, probit and Laplace densities, and of sums of Poisson rates.
 #include <algorithm>
 #include <cmath>
 
@@ -53,5 +53,28 @@ double InverseGaussian::log_sum(std::span<const double> eta, std::span<const dou
 }
 
 void InverseGaussian::start(numeric::RandomStream&, std::span<double> mean) { mean[0] = 1; }
+
+bool SplitCount::update(std::span<const double> eta, std::span<double> mean) {
+  const double log_sum = this->log_sum(eta, {});
+  if (!std::isfinite(log_sum)) return false;
+  const double log_rate = (log_sum + numeric::lgamma(count_ + 1)) / count_;
+  for (size_t k = 0; k < eta.size(); ++k) mean[k] = count_ * std::exp(eta[k] - log_rate);
+  log_partition_ = log_sum;
+  return true;
+}
+
+double SplitCount::log_sum(std::span<const double> eta, std::span<const double>) const {
+  const double top = *std::max_element(eta.begin(), eta.end());
+  double sum = 0;
+  for (double e : eta) sum += std::exp(e - top);
+  return count_ * (top + std::log(sum)) - numeric::lgamma(count_ + 1);
+}
+
+/// Apart, so that factors of a product do not begin alike.
+void SplitCount::start(numeric::RandomStream& random, std::span<double> mean) {
+  double total = 0;
+  for (double& m : mean) total += m = random.gamma(1, 1);
+  for (double& m : mean) m *= count_ / total;
+}
 
 }  // namespace vinci::conjugate

@@ -1423,6 +1423,9 @@ void Compiler::make_variables() {
       case Auxiliary::Kind::kInverseGaussian:
         v = std::make_unique<InverseGaussian>();
         break;
+      case Auxiliary::Kind::kSplitCount:
+        v = std::make_unique<SplitCount>(aux.count, aux.parts);
+        break;
     }
     v->set_name("an auxiliary variable");
     const int32_t id = network.add(std::move(v));
@@ -1484,7 +1487,7 @@ void Compiler::make_monomials() {
 }
 
 void Compiler::count_augmentations() {
-  int64_t logistic = 0, probit = 0, gamma = 0, scale = 0, laplace = 0;
+  int64_t logistic = 0, probit = 0, gamma = 0, scale = 0, laplace = 0, split = 0;
   for (const Auxiliary& a : s_.auxiliaries) {
     switch (a.kind) {
       case Auxiliary::Kind::kPolyaGamma:
@@ -1503,6 +1506,9 @@ void Compiler::count_augmentations() {
       case Auxiliary::Kind::kInverseGaussian:
         ++laplace;
         break;
+      case Auxiliary::Kind::kSplitCount:
+        ++split;
+        break;
     }
   }
   auto& out = result_->augmentations;
@@ -1514,6 +1520,7 @@ void Compiler::count_augmentations() {
   add(gamma, "gamma variables of Student t or negative binomial outcomes");
   add(scale, "inverse gamma variables of half-Cauchy scales");
   add(laplace, "inverse Gaussian variables of Laplace densities");
+  add(split, "counts of the addends of Poisson rates");
 }
 
 }  // namespace

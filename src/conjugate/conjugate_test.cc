@@ -512,6 +512,60 @@ TEST(Augmentation, LaplaceErrorsAndLasso) {
   expect_monotone(lasso);
 }
 
+// Rates that are sums: c_nk = y_n x_nk G_k / sum_k x_nk G_k with G_k = exp(E[log r_k]), iterated by
+// hand, and a bound in which the counts are summed out.
+TEST(Augmentation, PoissonOfASumOfRates) {
+  Fitted f(R"(data { array[3] int y; matrix[3, 2] X; }
+    parameters { vector<lower=0>[2] r; }
+    model { r ~ gamma(2, 0.5); y ~ poisson(X * r + 0.25); })",
+           R"({"y": [3, 0, 7], "X": [[1, 0.5], [0.25, 2], [1.5, 0]]})");
+  ASSERT_TRUE(f.ok()) << f.misfit();
+  expect_monotone(f);
+  const double y[] = {3, 0, 7}, x[3][3] = {{1, 0.5, 0.25}, {0.25, 2, 0.25}, {1.5, 0, 0.25}};
+  double shape[] = {2, 2}, rate[] = {0.5, 0.5};
+  for (int n = 0; n < 3; ++n) {
+    for (int k = 0; k < 2; ++k) rate[k] += x[n][k];
+  }
+  double log_g[] = {0, 0, 0};
+  for (int i = 0; i < 500; ++i) {
+    for (int k = 0; k < 2; ++k) shape[k] = 2;
+    for (int n = 0; n < 3; ++n) {
+      double sum = 0;
+      for (int k = 0; k < 3; ++k) sum += x[n][k] * std::exp(log_g[k]);
+      for (int k = 0; k < 2; ++k) shape[k] += y[n] * x[n][k] * std::exp(log_g[k]) / sum;
+    }
+    for (int k = 0; k < 2; ++k) log_g[k] = digamma(shape[k]) - std::log(rate[k]);
+  }
+  double bound = 0;
+  for (int n = 0; n < 3; ++n) {
+    double sum = 0;
+    for (int k = 0; k < 3; ++k) sum += x[n][k] * std::exp(log_g[k]);
+    bound += y[n] * std::log(sum) - lgamma(y[n] + 1) - 0.25;
+  }
+  for (int k = 0; k < 2; ++k) {
+    expect_close(f.at(fmt::format("r[{}]", k + 1), "shape"), shape[k], 1e-8);
+    expect_close(f.at(fmt::format("r[{}]", k + 1), "rate"), rate[k]);
+    bound += 2 * std::log(0.5) - lgamma(2) + (2 - shape[k]) * log_g[k] - shape[k] +
+             lgamma(shape[k]) - shape[k] * std::log(rate[k]) + shape[k];
+  }
+  expect_close(f.elbo(), bound);
+  double evidence = 0;
+  for (int i = 0; i < 600; ++i) {
+    for (int j = 0; j < 600; ++j) {
+      const double r[] = {(i + 0.5) / 40, (j + 0.5) / 40};
+      double p = 1.0 / 1600;
+      for (double v : r) p *= 0.25 * v * std::exp(-v / 2);
+      for (int n = 0; n < 3; ++n) {
+        const double m = x[n][0] * r[0] + x[n][1] * r[1] + 0.25;
+        p *= std::exp(y[n] * std::log(m) - m - lgamma(y[n] + 1));
+      }
+      evidence += p;
+    }
+  }
+  EXPECT_LT(f.elbo(), std::log(evidence));
+  EXPECT_GT(f.elbo(), std::log(evidence) - 1);
+}
+
 // ---- what does not fit
 
 TEST(Misfit, IsNamed) {

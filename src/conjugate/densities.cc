@@ -100,8 +100,8 @@ std::string Densities::leaf_name(int32_t leaf) const {
          "`";
 }
 
-int32_t Densities::add_auxiliary(Auxiliary::Kind kind, double count) {
-  s_.auxiliaries.push_back({kind, count});
+int32_t Densities::add_auxiliary(Auxiliary::Kind kind, double count, int64_t parts) {
+  s_.auxiliaries.push_back({kind, count, parts});
   return static_cast<int32_t>(s_.auxiliaries.size()) - 1;
 }
 
@@ -112,6 +112,10 @@ bool Densities::positive(Scalar s, double exponent, Product& out, std::string& w
   if (!forms_.product(s, exponent, out)) {
     return fail(why, fmt::format("its {} is not a product of powers of parameters", what));
   }
+  return check_positive(out, why, what);
+}
+
+bool Densities::check_positive(const Product& out, std::string& why, const char* what) const {
   for (const auto& [leaf, power] : out.powers) {
     const Leaf& l = s_.leaves[static_cast<size_t>(leaf)];
     if (l.kind != Leaf::Kind::kPositive) {
@@ -384,6 +388,43 @@ bool Densities::student(Scalar y, double nu, Scalar mean, Scalar scale, std::str
   return normal(r, precision, more, why);
 }
 
+/// Poisson; of a rate that is a sum, y is a sum of counts, each Poisson of its addend.
+bool Densities::poisson(double y, Scalar rate, std::string& why) {
+  std::vector<Product> addends;
+  if (!forms_.sum(rate, addends))
+    return fail(why, "its rate is not a sum of products of powers of parameters");
+  for (const Product& p : addends) {
+    if (!check_positive(p, why, "rate")) return false;
+    if (!(p.c > 0)) return fail(why, "its rate is a difference");
+  }
+  if (addends.empty()) return fail(why, "its rate is 0; it has to be positive");
+  for (const Product& p : addends) {
+    if (!emit_product(-1, p, why)) return false;
+  }
+  if (addends.size() == 1) {
+    emit_log(y, addends[0]);
+    emit(-lgamma(y + 1), {});
+    return true;
+  }
+  if (capture_ != nullptr) return fail(why, "a sum of rates under a gate is not augmented");
+  for (const Product& p : addends) {
+    for (const auto& [leaf, power] : p.powers) {
+      if (p.powers.size() < 2) continue;
+      s_.in_product[static_cast<size_t>(leaf)] = 1;
+      Statements::unite(s_.product, p.powers[0].first, leaf);
+    }
+  }
+  if (y == 0) return true;  // no count to split
+  const int32_t aux = add_auxiliary(Auxiliary::Kind::kSplitCount, y, std::ssize(addends));
+  for (size_t k = 0; k < addends.size(); ++k) {
+    const Atom count = make_atom(AtomKind::kAuxiliary, aux, static_cast<int64_t>(k));
+    emit(std::log(addends[k].c), {count});
+    for (const auto& [leaf, power] : addends[k].powers)
+      emit(power, {count, make_atom(AtomKind::kLog, leaf)});
+  }
+  return true;
+}
+
 /// Laplace as a normal whose variance b^2 t has t ~ exponential(1/2); of data, or of a positive
 /// number, it is an exponential of a power of b as it stands.  [Park and Casella 2008, eq. (4)]
 bool Densities::laplace(Scalar y, Scalar mean, Scalar scale, std::string& why) {
@@ -624,11 +665,7 @@ bool Densities::scalar_density(std::string_view name, std::span<const Scalar> x,
   }
   if (name == "poisson") {
     double y = 0;
-    Product rate;
-    if (!constant(0, "outcome", y) || !positive(x[1], 1, rate, why, "rate")) return false;
-    emit_log(y, rate);
-    emit(-lgamma(y + 1), {});
-    return emit_product(-1, rate, why);
+    return constant(0, "outcome", y) && poisson(y, x[1], why);
   }
   if (name == "neg_binomial" || name == "neg_binomial_2") {
     // Poisson with rate w ~ Gamma(alpha, beta).

@@ -261,6 +261,100 @@ const std::vector<double>* Forms::matrix_of(int32_t array) {
   return &matrix;
 }
 
+bool Forms::sum(Scalar s, std::vector<Product>& out) {
+  out.clear();
+  if (!add_products(s, {}, out, 0)) return false;
+  for (Product& p : out) {
+    std::sort(p.powers.begin(), p.powers.end());
+    size_t kept = 0;
+    for (size_t k = 0; k < p.powers.size(); ++k) {
+      if (kept > 0 && p.powers[kept - 1].first == p.powers[k].first) {
+        p.powers[kept - 1].second += p.powers[k].second;
+      } else {
+        p.powers[kept++] = p.powers[k];
+      }
+    }
+    p.powers.resize(kept);
+    std::erase_if(p.powers, [](const auto& power) { return power.second == 0; });
+  }
+  std::sort(out.begin(), out.end(),
+            [](const Product& x, const Product& y) { return x.powers < y.powers; });
+  size_t kept = 0;
+  for (size_t k = 0; k < out.size(); ++k) {
+    if (kept > 0 && out[kept - 1].powers == out[k].powers) {
+      out[kept - 1].c += out[k].c;
+    } else if (kept++ < k) {
+      out[kept - 1] = std::move(out[k]);
+    }
+  }
+  out.resize(kept);
+  std::erase_if(out, [](const Product& p) { return p.c == 0; });
+  return true;
+}
+
+/// Adds the products of factor * s.
+bool Forms::add_products(Scalar s, const Product& factor, std::vector<Product>& out, int depth) {
+  if (depth > kMaxDepth || out.size() > kMaxAddends) return false;
+  s = resolve(s);
+  Product whole = factor;
+  if (s.is_constant()) {
+    whole.c *= s.constant();
+    out.push_back(std::move(whole));
+    return true;
+  }
+  const graph::Node& node = graph_.node(s.index());
+  const auto operands = graph_.operands(node);
+  const auto scaled = [&](double c) {
+    Product p = factor;
+    p.c *= c;
+    return p;
+  };
+  /// factor * a * b.
+  const auto add_product = [&](Scalar a, Scalar b) {
+    std::vector<Product> left;
+    if (!add_products(a, factor, left, depth + 1)) return false;
+    return std::all_of(left.begin(), left.end(),
+                       [&](const Product& p) { return add_products(b, p, out, depth + 1); });
+  };
+  switch (node.op) {
+    case Op::kLinComb:
+      if (!add_products(graph_.scalar(operands[0]), factor, out, depth + 1)) return false;
+      for (size_t k = 1; k + 1 < operands.size(); k += 2) {
+        if (!add_products(graph_.scalar(operands[k + 1]), scaled(graph_.constant(operands[k])), out,
+                          depth + 1))
+          return false;
+      }
+      return true;
+    case Op::kDot:
+      for (size_t k = 0; k + 1 < operands.size(); k += 2) {
+        if (!add_product(graph_.scalar(operands[k]), graph_.scalar(operands[k + 1]))) return false;
+      }
+      return true;
+    case Op::kMul:
+      return add_product(graph_.scalar(operands[0]), graph_.scalar(operands[1]));
+    case Op::kDiv:
+      if (!product(graph_.scalar(operands[1]), -1, whole)) return false;
+      return add_products(graph_.scalar(operands[0]), whole, out, depth + 1);
+    case Op::kElement: {
+      const std::vector<double>* matrix = matrix_of(node.array);
+      if (matrix == nullptr) return false;
+      const auto& inputs = graph_.array_calls()[static_cast<size_t>(node.array)].inputs;
+      const double* row =
+          matrix->data() + static_cast<size_t>(node.first_operand) * (inputs.size() + 1);
+      out.push_back(scaled(row[inputs.size()]));
+      for (size_t k = 0; k < inputs.size(); ++k) {
+        if (row[k] != 0 && !add_products(graph_.scalar(inputs[k]), scaled(row[k]), out, depth + 1))
+          return false;
+      }
+      return true;
+    }
+    default:
+      if (!product(s, 1, whole)) return false;
+      out.push_back(std::move(whole));
+      return true;
+  }
+}
+
 bool Forms::product(Scalar s, double exponent, Product& out) const {
   s = resolve(s);
   if (s.is_constant()) {

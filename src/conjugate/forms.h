@@ -26,6 +26,9 @@ void normalise(Form& form);
 /// scale_a * a + scale_b * b.
 Form combine(double scale_a, const Form& a, double scale_b, const Form& b);
 
+/// Addends of a sum of products, at most.
+constexpr size_t kMaxAddends = 4096;
+
 /// c prod x^p.
 struct Product {
   double c = 1;
@@ -49,6 +52,8 @@ class Forms {
   bool polynomial(Scalar s, Form& out);
   /// s^exponent as a product; false where it is none.
   bool product(Scalar s, double exponent, Product& out) const;
+  /// s as a sum of products, equal ones merged; false where it is none of at most kMaxAddends.
+  bool sum(Scalar s, std::vector<Product>& out);
   /// The leaf that s is; -1 if none.
   int32_t leaf(Scalar s) const;
   /// The operand of s where s is op(operand).
@@ -59,6 +64,7 @@ class Forms {
 
  private:
   bool compute(graph::NodeIndex index, Form& out, int depth);
+  bool add_products(Scalar s, const Product& factor, std::vector<Product>& out, int depth);
   const std::vector<double>* matrix_of(int32_t array);
 
   const graph::Graph& graph_;

@@ -256,6 +256,10 @@ class Finder {
     };
     for (const auto& leaves : groups) {
       if (is_over()) break;
+      const bool has_signs = std::all_of(leaves.begin(), leaves.end(), [&](int32_t leaf) {
+        return model_.statements.leaves[static_cast<size_t>(leaf)].kind == Leaf::Kind::kReal;
+      });
+      if (!has_signs) continue;
       LeafMap map = identity();
       map.is_turned.assign(map.source.size(), 0);
       for (const int32_t leaf : leaves) map.is_turned[static_cast<size_t>(leaf)] = 1;

@@ -107,6 +107,19 @@ TEST(Symmetry, WhatQCoversIsNoModeOfItsOwn) {
   EXPECT_TRUE(s.rivals.empty());
 }
 
+// Counts as products of two positive matrices: the factors can be exchanged, and have no signs.
+TEST(Symmetry, OrderOfPositiveFactors) {
+  const Symmetries s = symmetries_of(R"(data { int I; int J; array[I, J] int y; }
+    parameters { matrix<lower=0>[I, 2] W; matrix<lower=0>[2, J] H; }
+    model { to_vector(W) ~ gamma(1, 1); to_vector(H) ~ gamma(1, 0.1);
+      for (i in 1:I) for (j in 1:J) y[i, j] ~ poisson(W[i] * H[, j]); })",
+                                     R"({"I": 4, "J": 3,
+      "y": [[40, 1, 2], [1, 30, 25], [35, 0, 1], [2, 45, 30]]})");
+  ASSERT_EQ(s.equal.size(), 1u);
+  EXPECT_EQ(describe(s.equal[0]), "order of the factors `W`, `H`");
+  EXPECT_NEAR(s.equal[0].log_modes, std::log(2.0), 1e-12);
+}
+
 // What ends the search ends it with the next density; what was found until then is not all.
 TEST(Symmetry, EndsWithItsTimeAndWhenCancelled) {
   Fitted f(mixture("mu ~ normal(0, 5);", 4), kTwoGroups);

@@ -92,9 +92,11 @@ struct Auxiliary {
     kNormalAbove,
     kNormalBelow,
     kInverseGaussian,
+    kSplitCount,
   };
   Kind kind;
   double count;
+  int64_t parts = 1;
 };
 
 /// Everything that the statements say.
@@ -151,6 +153,7 @@ class Densities {
   bool fail(std::string& why, std::string text) const;
   std::string leaf_name(int32_t leaf) const;
   bool positive(Scalar s, double exponent, Product& out, std::string& why, const char* what) const;
+  bool check_positive(const Product& x, std::string& why, const char* what) const;
   void emit_log(double c, const Product& x);
   bool emit_product(double c, const Product& x, std::string& why, std::span<const Atom> more = {});
   bool power_atoms(const Product& x, std::vector<Atom>& atoms, std::string& why) const;
@@ -165,6 +168,7 @@ class Densities {
   bool normal(const Form& r, const Product& precision, std::span<const Atom> more,
               std::string& why);
   bool student(Scalar y, double nu, Scalar mean, Scalar scale, std::string& why);
+  bool poisson(double y, Scalar rate, std::string& why);
   bool laplace(Scalar y, Scalar mean, Scalar scale, std::string& why);
   bool logistic(double successes, double trials, Scalar predictor, std::string& why);
   bool probit(double y, Scalar predictor, std::string& why);
@@ -177,7 +181,7 @@ class Densities {
   bool wishart(std::string_view name, Args args, std::string& why);
   bool bernoulli(double y, double trials, Scalar p, std::string& why);
   int32_t vector_id(std::vector<int32_t> leaves);
-  int32_t add_auxiliary(Auxiliary::Kind kind, double count);
+  int32_t add_auxiliary(Auxiliary::Kind kind, double count, int64_t parts = 1);
 
   Statements& s_;
   Forms& forms_;

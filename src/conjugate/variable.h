@@ -185,6 +185,23 @@ class TruncatedNormal final : public Variable {
   double sign_;
 };
 
+/// c_1 + ... + c_K = n, where c_k given no sum is Poisson of rate exp(eta_k): the auxiliary
+/// variable of a Poisson outcome n whose rate is a sum. Statistics: c; h = 1 / prod c_k!, so that c
+/// is multinomial, and A = n log sum_k exp(eta_k) - lgamma(n + 1).  [Cemgil 2009,
+/// doi 10.1155/2009/785152, sec. 2]
+class SplitCount final : public Variable {
+ public:
+  SplitCount(double count, int64_t parts) : count_(count), parts_(parts) {}
+  int64_t num_statistics() const override { return parts_; }
+  bool update(std::span<const double> eta, std::span<double> mean) override;
+  void start(numeric::RandomStream& random, std::span<double> mean) override;
+  double log_sum(std::span<const double> eta, std::span<const double> values) const override;
+
+ private:
+  double count_;
+  int64_t parts_;
+};
+
 /// w = 1 / t > 0 of t ~ exponential(1/2), tilted by exp(-c^2 w / 2), the auxiliary variable of a
 /// Laplace density, which is a normal one of variance t. Statistic: w, eta = -c^2 / 2 < 0; w is
 /// inverse Gaussian of mean E[w] = 1 / c and shape 1; h holds sqrt(w) and the density of t without
