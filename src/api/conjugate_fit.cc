@@ -225,6 +225,13 @@ std::vector<std::string> conjugate_remarks(const ConjugateFit& fit) {
   remarks.push_back(std::move(exact));
   for (const std::string& a : m.augmentations)
     remarks.push_back("Auxiliary variables make outcomes conjugate: " + a + ".");
+  if (m.num_log_rates > 0) {
+    remarks.push_back(
+        fmt::format("{} counts with log-linear rates are not conjugate: natural-gradient steps "
+                    "towards the best "
+                    "normal, of which {} were halved.",
+                    m.num_log_rates, fit.ascent.retreats));
+  }
   if (fit.bounds.size() > 1) {
     const double spread = fit.bounds.front() - fit.bounds.back();
     remarks.push_back(

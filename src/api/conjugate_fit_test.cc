@@ -288,7 +288,8 @@ TEST(ConjugateFit, NetworkSumsStatesOutAsEliminationDoes) {
        R"({"N": 8, "doc": [1, 1, 1, 1, 2, 2, 2, 2], "w": [1, 1, 2, 3, 3, 2, 3, 3]})"},
       {R"(data { int N; vector[N] x; array[N] int o; }
     parameters { real b; real e; real<lower=0> s; int<lower=1, upper=3> k; vector<lower=0>[3] r; }
-    model { s ~ cauchy(0, 1); b ~ normal(0, s); e ~ double_exponential(b, 2 * s); o ~ bernoulli_logit(b * x); r ~ gamma(2, 1);
+    model { s ~ cauchy(0, 1); b ~ normal(0, s); e ~ double_exponential(b, 2 * s);
+      2 ~ poisson_log(e + 0.5 * b); 3 ~ neg_binomial_2_log(b, 2); o ~ bernoulli_logit(b * x); r ~ gamma(2, 1);
       k ~ categorical([0.2, 0.3, 0.5]'); 4 ~ poisson(r[k]); 5 ~ poisson(r[1] + 2 * r[2] + 0.5); })",
        R"({"N": 4, "x": [1, -1, 0.5, 2], "o": [1, 0, 1, 0]})"}};
   for (const auto& [text, json] : programs) {

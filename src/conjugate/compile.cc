@@ -1426,6 +1426,9 @@ void Compiler::make_variables() {
       case Auxiliary::Kind::kSplitCount:
         v = std::make_unique<SplitCount>(aux.count, aux.parts);
         break;
+      case Auxiliary::Kind::kLogRate:
+        v = std::make_unique<LogRate>(aux.count, aux.shape);
+        break;
     }
     v->set_name("an auxiliary variable");
     const int32_t id = network.add(std::move(v));
@@ -1487,7 +1490,7 @@ void Compiler::make_monomials() {
 }
 
 void Compiler::count_augmentations() {
-  int64_t logistic = 0, probit = 0, gamma = 0, scale = 0, laplace = 0, split = 0;
+  int64_t logistic = 0, probit = 0, gamma = 0, scale = 0, laplace = 0, split = 0, log_rate = 0;
   for (const Auxiliary& a : s_.auxiliaries) {
     switch (a.kind) {
       case Auxiliary::Kind::kPolyaGamma:
@@ -1509,8 +1512,12 @@ void Compiler::count_augmentations() {
       case Auxiliary::Kind::kSplitCount:
         ++split;
         break;
+      case Auxiliary::Kind::kLogRate:
+        ++log_rate;
+        break;
     }
   }
+  result_->num_log_rates = log_rate;
   auto& out = result_->augmentations;
   const auto add = [&](int64_t n, const char* text) {
     if (n > 0) out.push_back(fmt::format("{} for {} of them", text, n));

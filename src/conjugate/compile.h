@@ -54,6 +54,7 @@ struct Conjugate {
   std::vector<StateLeaves> state_leaves;             // of each discrete parameter that gates
   std::vector<std::vector<int32_t>> product_leaves;  // those that stand in products together
   int64_t num_statements = 0;
+  int64_t num_log_rates = 0;               // factors that are not conjugate
   std::vector<std::string> augmentations;  // in words, such as "Polya-gamma for 400 outcomes"
 };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/Dense>
+#include <algorithm>
 #include <cmath>
 
 #include "conjugate/normal_block.h"
@@ -564,6 +565,84 @@ TEST(Augmentation, PoissonOfASumOfRates) {
   }
   EXPECT_LT(f.elbo(), std::log(evidence));
   EXPECT_GT(f.elbo(), std::log(evidence) - 1);
+}
+
+// ---- what is not conjugate
+
+// The best normal of a Poisson regression: the derivatives of its ELBO, in closed form, are zero.
+TEST(LogRate, BestNormalOfPoissonRegression) {
+  for (const char* outcome : {"y ~ poisson_log(b * x + 0.3)", "y ~ poisson(exp(b * x + 0.3))",
+                              "y ~ poisson_log_glm(to_matrix(x), rep_vector(0.3, 4), b1)"}) {
+    const bool is_glm = std::string(outcome).find("glm") != std::string::npos;
+    Fitted f(std::string("data { array[4] int y; vector[4] x; } parameters { ") +
+                 (is_glm ? "vector[1] b1; } model { b1 ~ normal(0, 2); "
+                         : "real b; } model { b ~ normal(0, 2); ") +
+                 outcome + "; }",
+             R"({"y": [3, 0, 19, 1], "x": [0.5, -1.0, 2.0, 0.1]})");
+    ASSERT_TRUE(f.ok()) << f.misfit();
+    expect_monotone(f);
+    const double y[] = {3, 0, 19, 1}, x[] = {0.5, -1.0, 2.0, 0.1};
+    const std::string name = is_glm ? "b1[1]" : "b";
+    const double m = f.at(name, "mean"), v = f.at(name, "sd") * f.at(name, "sd");
+    double slope = -m / 4, precision = 0.25;
+    double bound = 0.5 * std::log(v / 4) + 0.5 - (m * m + v) / 8;
+    for (int n = 0; n < 4; ++n) {
+      const double rate = std::exp(0.3 + m * x[n] + v * x[n] * x[n] / 2);
+      slope += x[n] * (y[n] - rate);
+      precision += x[n] * x[n] * rate;
+      bound += y[n] * (0.3 + m * x[n]) - rate - lgamma(y[n] + 1);
+    }
+    EXPECT_NEAR(slope, 0, 1e-6) << outcome;
+    EXPECT_NEAR(precision * v, 1, 1e-6) << outcome;
+    expect_close(f.elbo(), bound);
+  }
+}
+
+TEST(LogRate, BestNormalOfNegativeBinomialRegression) {
+  Fitted f(R"(data { array[4] int y; vector[4] x; } parameters { real b; }
+    model { b ~ normal(0, 2); y ~ neg_binomial_2_log(b * x, 1.5); })",
+           R"({"y": [3, 0, 19, 1], "x": [0.5, -1.0, 2.0, 0.1]})");
+  ASSERT_TRUE(f.ok()) << f.misfit();
+  expect_monotone(f);
+  const double y[] = {3, 0, 19, 1}, x[] = {0.5, -1.0, 2.0, 0.1};
+  const auto log_density = [&](double b) {
+    double sum = -b * b / 8 - 0.5 * std::log(8 * kPi);
+    for (int n = 0; n < 4; ++n) {
+      sum += lgamma(y[n] + 1.5) - lgamma(1.5) - lgamma(y[n] + 1) + 1.5 * std::log(1.5) +
+             y[n] * b * x[n] - (y[n] + 1.5) * std::log(1.5 + std::exp(b * x[n]));
+    }
+    return sum;
+  };
+  const auto elbo = [&](double mean, double sd) {
+    return expect_normal(mean, sd, log_density) + std::log(sd) + 0.5 * std::log(2 * kPi) + 0.5;
+  };
+  const double m = f.at("b", "mean"), s = f.at("b", "sd");
+  expect_close(f.elbo(), elbo(m, s), 1e-9);
+  for (const double h : {1e-3, -1e-3}) {
+    EXPECT_LT(elbo(m + h, s), f.elbo());
+    EXPECT_LT(elbo(m, s + h), f.elbo());
+  }
+  EXPECT_NEAR(elbo(m + 1e-3, s), elbo(m - 1e-3, s), 1e-8);
+  EXPECT_NEAR(elbo(m, s + 1e-3), elbo(m, s - 1e-3), 1e-7);
+}
+
+// In one schedule with conjugate variables: a hierarchy of Poisson rates. Steps that lowered the
+// bound are not among the bounds.
+TEST(LogRate, HierarchyIsMonotone) {
+  Fitted f(R"(data { array[6] int y; } parameters { real mu; vector[6] a; real<lower=0> tau; }
+    model { mu ~ normal(0, 5); tau ~ gamma(2, 1); a ~ normal(mu, inv_sqrt(tau));
+      y ~ poisson_log(a); })",
+           R"({"y": [0, 900, 3, 0, 40, 7]})");
+  ASSERT_TRUE(f.ok()) << f.misfit();
+  expect_monotone(f);
+  const std::vector<double>& elbos = f.result().elbos;
+  EXPECT_TRUE(std::is_sorted(elbos.begin(), elbos.end(),
+                             [](double a, double b) { return a < b - 1e-10 * (1 + std::abs(b)); }));
+  Fitted product(R"(data { int y; } parameters { real a; real b; }
+    model { a ~ normal(0, 1); b ~ normal(0, 1); y ~ poisson_log(a * b); })",
+                 R"({"y": 3})");
+  EXPECT_FALSE(product.ok());
+  EXPECT_NE(product.misfit().find("q makes it no normal"), std::string::npos) << product.misfit();
 }
 
 // ---- what does not fit

@@ -3,6 +3,7 @@
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "conjugate/terms.h"
 #include "numeric/special/special.h"
@@ -388,8 +389,30 @@ bool Densities::student(Scalar y, double nu, Scalar mean, Scalar scale, std::str
   return normal(r, precision, more, why);
 }
 
+/// A count whose log rate is linear: no family, but a factor that q's normal has an expectation of.
+bool Densities::log_rate(double y, double shape, Scalar predictor, std::string& why) {
+  Form m;
+  if (!forms_.polynomial(predictor, m))
+    return fail(why, "its log rate is not linear in each of the parameters");
+  return log_rate(y, shape, m, why);
+}
+
+bool Densities::log_rate(double y, double shape, const Form& m, std::string& why) {
+  if (capture_ != nullptr) return fail(why, "a log rate under a gate is not conjugate");
+  if (!(shape > 0)) return fail(why, "its shape is not positive");
+  if (std::any_of(m.begin(), m.end(), [](const Addend& x) { return x.b >= 0; }))
+    return fail(why, "its log rate multiplies parameters: q makes it no normal");
+  const int32_t aux = add_auxiliary(Auxiliary::Kind::kLogRate, y);
+  s_.auxiliaries.back().shape = shape;
+  const Atom linear[] = {make_atom(AtomKind::kAuxiliary, aux, 0)};
+  const Atom square[] = {make_atom(AtomKind::kAuxiliary, aux, 1)};
+  return emit_linear(1, linear, m, why) && emit_square(1, square, m, why);
+}
+
 /// Poisson; of a rate that is a sum, y is a sum of counts, each Poisson of its addend.
 bool Densities::poisson(double y, Scalar rate, std::string& why) {
+  if (Scalar log_of; forms_.is_unary(rate, graph::Op::kExp, log_of))
+    return log_rate(y, std::numeric_limits<double>::infinity(), log_of, why);
   std::vector<Product> addends;
   if (!forms_.sum(rate, addends))
     return fail(why, "its rate is not a sum of products of powers of parameters");
@@ -666,6 +689,12 @@ bool Densities::scalar_density(std::string_view name, std::span<const Scalar> x,
   if (name == "poisson") {
     double y = 0;
     return constant(0, "outcome", y) && poisson(y, x[1], why);
+  }
+  if (name == "poisson_log" || name == "neg_binomial_2_log") {
+    double y = 0, shape = std::numeric_limits<double>::infinity();
+    if (!constant(0, "outcome", y)) return false;
+    if (name == "neg_binomial_2_log" && !constant(2, "shape", shape)) return false;
+    return log_rate(y, shape, x[1], why);
   }
   if (name == "neg_binomial" || name == "neg_binomial_2") {
     // Poisson with rate w ~ Gamma(alpha, beta).
@@ -999,10 +1028,12 @@ bool Densities::add(std::string_view name, Args args, std::string& why) {
     return arity(3) && multi_normal(name, args, why);
   }
   if (name == "wishart" || name == "inv_wishart") return arity(3) && wishart(name, args, why);
-  if (name == "normal_id_glm" || name == "bernoulli_logit_glm") {
+  if (name == "normal_id_glm" || name == "bernoulli_logit_glm" || name == "poisson_log_glm" ||
+      name == "neg_binomial_2_log_glm") {
     // Rows of X beta + alpha.
-    const bool is_normal = name == "normal_id_glm";
-    if (!arity(is_normal ? 5 : 4)) return false;
+    const bool is_normal = name == "normal_id_glm", is_bit = name == "bernoulli_logit_glm";
+    const bool has_shape = name == "neg_binomial_2_log_glm";
+    if (!arity(is_normal || has_shape ? 5 : 4)) return false;
     if (!all_constant(args[1])) return fail(why, "its design matrix depends on parameters");
     const size_t columns = args[3].elements.size();
     const size_t rows = columns == 0 ? 0 : args[1].elements.size() / columns;
@@ -1025,6 +1056,15 @@ bool Densities::add(std::string_view name, Args args, std::string& why) {
         Form r = combine(1, {Addend{y.constant(), -1, -1}}, -1, f);
         if (!positive(scale, -2, precision, why, "scale") || !normal(r, precision, {}, why))
           return false;
+      } else if (!is_bit) {
+        double shape = std::numeric_limits<double>::infinity();
+        if (has_shape) {
+          const Scalar phi = args[4].elements[args[4].is_scalar() ? 0 : n];
+          if (!phi.is_constant())
+            return fail(why, "its shape depends on parameters; it has to be data");
+          shape = phi.constant();
+        }
+        if (!log_rate(y.constant(), shape, f, why)) return false;
       } else {
         const int32_t aux = add_auxiliary(Auxiliary::Kind::kPolyaGamma, 1);
         emit(-kLogTwo, {});

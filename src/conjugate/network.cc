@@ -13,6 +13,8 @@ namespace vinci::conjugate {
 
 namespace {
 
+constexpr double kRounding = 1e-10;  // relative decrease of a bound that means nothing
+
 uint64_t hash_slots(const Slot* slots) {
   uint64_t h = 0x9e3779b97f4a7c15u;
   for (size_t k = 0; k < kMaxDegree; ++k) {
@@ -117,6 +119,8 @@ bool Network::finish(int32_t& clash) {
   for (size_t v = 0; v < variables_.size(); ++v) first_use_[v + 1] += first_use_[v];
   uses_.resize(static_cast<size_t>(first_use_.back()));
   std::vector<int64_t> next(first_use_.begin(), first_use_.end() - 1);
+  is_conjugate_ = std::none_of(variables_.begin(), variables_.end(),
+                               [](const VariablePtr& v) { return v->is_nonconjugate(); });
   is_summed_.assign(coefficients_.size(), 0);
   has_density_ = true;
   each([&](int32_t m, Slot s, size_t v) {
@@ -158,7 +162,8 @@ bool Network::update(int32_t v, double damping) {
   std::vector<double> eta(static_cast<size_t>(p.count));
   gradient(v, eta);
   double* old = eta_.data() + p.first;
-  if (damping > 0) {
+  // What a non-conjugate factor expects is that of q as it is.
+  if (damping > 0 && !variables_[static_cast<size_t>(v)]->is_nonconjugate()) {
     for (size_t k = 0; k < eta.size(); ++k) eta[k] += damping * (old[k] - eta[k]);
   }
   if (!variables_[static_cast<size_t>(v)]->update(
@@ -295,6 +300,15 @@ bool Network::sweep(double damping, const Context& context, AscentResult& result
   return true;
 }
 
+void Network::retreat(AscentResult& result) {
+  result.elbos.pop_back();
+  ++result.retreats;
+  for (int32_t v = 0; v < num_variables(); ++v) {
+    const Place& p = place(v);
+    variable(v).retreat({mean_.data() + p.first, static_cast<size_t>(p.count)});
+  }
+}
+
 AscentResult Network::ascend(const AscentOptions& options, const Context& context) {
   numeric::ThreadPool pool(options.threads);
   for (const VariablePtr& v : variables_) v->set_pool(options.threads == 1 ? nullptr : &pool);
@@ -312,10 +326,14 @@ AscentResult Network::ascend(const AscentOptions& options, const Context& contex
     // The first sweep takes the place of the start: nothing to damp yet, and nothing to end with.
     while (result.sweeps < options.max_sweeps && !(result.sweeps > 0 && is_late()) &&
            (result.sweeps == 0 ? sweep(0, {}, result) : sweep(options.damping, context, result))) {
-      if (result.sweeps < 2) continue;
+      if (result.elbos.size() < 2) continue;
       const double scale = 1 + std::abs(result.elbo);
       const double decrease = result.elbos[result.elbos.size() - 2] - result.elbo;
-      if (decrease > 1e-10 * scale)
+      if (!is_conjugate_ && decrease > kRounding * scale) {
+        retreat(result);
+        continue;
+      }
+      if (decrease > kRounding * scale)
         result.largest_decrease = std::max(result.largest_decrease, decrease);
       if (std::abs(decrease) <= options.tolerance * scale) {
         result.converged = true;

@@ -47,6 +47,7 @@ struct AscentResult {
   double elbo = 0;
   std::vector<double> elbos;    // after each sweep
   double largest_decrease = 0;  // beyond rounding, of one sweep: 0, or a defect
+  int64_t retreats = 0;         // sweeps of non-conjugate factors that were taken back
   int32_t improper = -1;        // the variable whose posterior is improper; the ascent ended there
 };
 
@@ -81,7 +82,8 @@ class Network {
   /// The bound in nats, once each variable has been updated.
   double elbo() const;
   /// Updates in order until the bound stands still, cancelled, or out of time. The first sweep is
-  /// always made, so that there is a q of every variable.
+  /// always made, so that there is a q of every variable. Where some variables are not conjugate, a
+  /// sweep that lowers the bound is followed by one from half of their step, and is not in `elbos`.
   AscentResult ascend(const AscentOptions& options, const Context& context = {});
   /// The derivative of the expected log joint with respect to a variable's statistics.
   void gradient(int32_t v, std::span<double> eta) const { gradient(v, mean_, eta); }
@@ -114,6 +116,8 @@ class Network {
   bool follow_plates(AscentResult& result);
   bool sweep(double damping, const Context& context, AscentResult& result);
   /// `is_late`: whether the time is over.
+  /// Takes the last sweep back, as far as a non-conjugate network can.
+  void retreat(AscentResult& result);
   AscentResult ascend_minibatches(const AscentOptions& options,
                                   const std::function<bool()>& is_late, const Context& context);
   struct Use {
@@ -130,6 +134,7 @@ class Network {
   std::vector<Use> uses_;
   std::vector<char> is_summed_;  // by monomial: it has a slot of a variable that is summed out
   bool has_density_ = true;
+  bool is_conjugate_ = true;  // all variables
   std::vector<double> mean_, eta_;
 };
 

@@ -93,10 +93,12 @@ struct Auxiliary {
     kNormalBelow,
     kInverseGaussian,
     kSplitCount,
+    kLogRate,
   };
   Kind kind;
   double count;
   int64_t parts = 1;
+  double shape = 0;
 };
 
 /// Everything that the statements say.
@@ -168,6 +170,8 @@ class Densities {
   bool normal(const Form& r, const Product& precision, std::span<const Atom> more,
               std::string& why);
   bool student(Scalar y, double nu, Scalar mean, Scalar scale, std::string& why);
+  bool log_rate(double y, double shape, Scalar predictor, std::string& why);
+  bool log_rate(double y, double shape, const Form& predictor, std::string& why);
   bool poisson(double y, Scalar rate, std::string& why);
   bool laplace(Scalar y, Scalar mean, Scalar scale, std::string& why);
   bool logistic(double successes, double trials, Scalar predictor, std::string& why);

@@ -57,6 +57,12 @@ class Variable {
   virtual int64_t num_units() const { return 0; }
   virtual void set_batch(int64_t first, int64_t count, double scale);
 
+  /// Whether it is no family but a factor of the density that stays as it is: then law (1) holds
+  /// with a step towards dA / d eta in place of it, and updates that use the statistics may lower
+  /// the bound. `retreat`: after such, halves the last step that they have used, in `mean`.
+  virtual bool is_nonconjugate() const { return false; }
+  virtual void retreat(std::span<double>) {}
+
   /// Whether its leaves are discrete parameters.
   virtual bool is_discrete() const { return false; }
   /// Whether Network::log_density sums or integrates it out: discrete and auxiliary variables.
@@ -183,6 +189,31 @@ class TruncatedNormal final : public Variable {
 
  private:
   double sign_;
+};
+
+/// A count y with log-linear rate, Poisson or negative binomial of a shape: log f(y | m), m a
+/// number that q makes normal. Statistics: those that approximate log f by u_1 m + u_2 m^2; eta =
+/// (E[m], E[m^2]), A = E[log f] and u moves towards dA / d eta, which is conjugate-computation
+/// variational inference. Errors of A: none of Poisson, those of 32 Gauss-Hermite nodes of the
+/// other.  [Khan and Lin 2017, arXiv 1703.04265, algorithm 1 and eq. (13)]
+class LogRate final : public Variable {
+ public:
+  /// `shape`: of the negative binomial, whose variance is mean + mean^2 / shape; infinite: Poisson.
+  LogRate(double count, double shape);
+  int64_t num_statistics() const override { return 2; }
+  bool is_nonconjugate() const override { return true; }
+  bool update(std::span<const double> eta, std::span<double> mean) override;
+  void retreat(std::span<double> mean) override;
+  void start(numeric::RandomStream& random, std::span<double> mean) override;
+  double log_sum(std::span<const double> eta, std::span<const double> values) const override;
+
+ private:
+  /// E[log f], and the expected first and second derivatives with respect to m.
+  double expected(double mean, double variance, double& slope, double& curvature) const;
+  double count_, shape_, constant_;
+  double step_ = 1;
+  bool has_retreated_ = false;
+  double used_[2] = {}, before_[2] = {};  // statistics that updates have used, last and before
 };
 
 /// c_1 + ... + c_K = n, where c_k given no sum is Poisson of rate exp(eta_k): the auxiliary
