@@ -133,11 +133,15 @@ double ConjugateFamily::entropy() const { return std::numeric_limits<double>::qu
 void ConjugateFamily::draw(numeric::RandomKey key, uint32_t step, uint32_t first_lane,
                            MutableLaneMatrix points, std::span<double> log_q) const {
   const conjugate::Network& network = coordinates_->conjugate().network;
-  std::vector<double> values(coordinates_->num_leaves()), at;
+  std::vector<double> values(coordinates_->num_leaves()), image(values.size()), at;
   for (Index l = 0; l < points.lanes; ++l) {
     numeric::RandomStream random(key.seed + 0x9e3779b97f4a7c15u * step, key.stream ^ 0x636a0000u,
                                  first_lane + static_cast<uint32_t>(l));
     network.draw(random, values);
+    if (!map_.source.empty()) {
+      map_.apply(values, image);
+      values.swap(image);
+    }
     const bool inside = coordinates_->to_coordinates(values, at);
     for (Index d = 0; d < dim(); ++d) points(d, l) = inside ? at[static_cast<size_t>(d)] : kNowhere;
   }
@@ -147,8 +151,14 @@ void ConjugateFamily::draw(numeric::RandomKey key, uint32_t step, uint32_t first
 void ConjugateFamily::log_q(LaneMatrix points, std::span<double> log_q) const {
   std::vector<std::vector<double>> values;
   coordinates_->to_leaves(points, values, log_q);
-  for (size_t l = 0; l < values.size(); ++l)
+  std::vector<double> image(coordinates_->num_leaves());
+  for (size_t l = 0; l < values.size(); ++l) {
+    if (!back_.source.empty()) {
+      back_.apply(values[l], image);
+      values[l].swap(image);
+    }
     log_q[l] += coordinates_->conjugate().network.log_q(values[l]);
+  }
 }
 
 void ConjugateDensity::evaluate(LaneMatrix points, std::span<double> value,

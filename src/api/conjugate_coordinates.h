@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "conjugate/compile.h"
+#include "conjugate/symmetry.h"
 #include "infer/family/family.h"
 #include "model/model.h"
 #include "vinci/log_density.h"
@@ -47,11 +48,13 @@ class ConjugateCoordinates {
   std::vector<int32_t> output_leaves_;
 };
 
-/// q: a product of the variables' distributions.
+/// q: a product of the variables' distributions, or its image under a map of the leaves.
 class ConjugateFamily final : public infer::Family {
  public:
-  explicit ConjugateFamily(std::shared_ptr<const ConjugateCoordinates> coordinates)
-      : coordinates_(std::move(coordinates)) {}
+  /// `map`: empty, or without turned signs.
+  explicit ConjugateFamily(std::shared_ptr<const ConjugateCoordinates> coordinates,
+                           conjugate::LeafMap map = {})
+      : coordinates_(std::move(coordinates)), map_(std::move(map)), back_(map_.inverse()) {}
   Index dim() const override { return coordinates_->dim(); }
   std::string describe() const override { return "product of conjugate distributions"; }
   double entropy() const override;
@@ -61,6 +64,7 @@ class ConjugateFamily final : public infer::Family {
 
  private:
   std::shared_ptr<const ConjugateCoordinates> coordinates_;
+  conjugate::LeafMap map_, back_;
 };
 
 /// log p(x, theta) with discrete parameters summed out by the network (Network::log_density):

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "conjugate/normal_block.h"
@@ -68,6 +69,20 @@ double density_at_leaves(const LogDensity& density, const ConjugateCoordinates& 
   coordinates.to_leaves(at, unused, log_jacobian);
   density.evaluate(at, value, {nullptr, 0, 0, 0});
   return value[0] - log_jacobian[0];
+}
+
+/// State k of a discrete parameter is state order[k] in the network.
+std::vector<size_t> order_of(const std::string& parameter, size_t num_states,
+                             std::span<const conjugate::Symmetry> symmetries) {
+  std::vector<size_t> order(num_states);
+  std::iota(order.begin(), order.end(), size_t{0});
+  for (const conjugate::Symmetry& s : symmetries) {
+    if (s.name != parameter || s.order.empty()) continue;
+    std::vector<size_t> next(num_states);
+    for (size_t k = 0; k < num_states; ++k) next[k] = order[s.order[k]];
+    order = std::move(next);
+  }
+  return order;
 }
 
 }  // namespace
@@ -173,7 +188,6 @@ infer::FitResult judge_conjugate(const ConjugateFit& fit, const LogDensity& dens
                                  const infer::FitOptions& options, const Context& context,
                                  ConjugateNotes& notes) {
   infer::GivenFit given;
-  given.q = std::make_shared<ConjugateFamily>(coordinates);
   given.converged = fit.ascent.converged;
   given.cancelled = fit.ascent.cancelled;
   given.stages.push_back({"conjugate factors", 0, fit.compile_seconds});
@@ -196,6 +210,7 @@ infer::FitResult judge_conjugate(const ConjugateFit& fit, const LogDensity& dens
     given.symmetries.push_back(conjugate::describe(s));
     given.log_equal_modes += s.log_modes;
   }
+  given.q = std::make_shared<ConjugateFamily>(coordinates, conjugate::ordering_of(found.equal));
   given.image_modes = found.rivals;
   notes.image_modes = std::move(found.rivals);
   notes.symmetries = std::move(found.equal);
@@ -216,7 +231,8 @@ infer::FitResult judge_conjugate(const ConjugateFit& fit, const LogDensity& dens
   return result;
 }
 
-std::vector<std::string> conjugate_remarks(const ConjugateFit& fit) {
+std::vector<std::string> conjugate_remarks(const ConjugateFit& fit,
+                                           std::span<const conjugate::Symmetry> symmetries) {
   std::vector<std::string> remarks;
   const conjugate::Conjugate& m = *fit.model;
   std::string exact = fmt::format(
@@ -244,10 +260,18 @@ std::vector<std::string> conjugate_remarks(const ConjugateFit& fit) {
     remarks.push_back(fmt::format("A sweep lowered the bound by {:.2g} nats, beyond rounding.",
                                   fit.ascent.largest_decrease));
   }
+  for (const conjugate::Symmetry& symmetry : symmetries) {
+    if (!symmetry.is_ordered) continue;
+    remarks.push_back(fmt::format("The {} are in order of their weights, the largest first.",
+                                  conjugate::describe(symmetry)));
+  }
   for (const conjugate::PlateInfo& plate : m.plates) {
     if (plate.is_admixture) continue;
     const auto& rows = dynamic_cast<const conjugate::Rows&>(m.network.variable(plate.variable));
-    const std::vector<double> counts = rows.state_counts();
+    const std::vector<double> in_network = rows.state_counts();
+    std::vector<double> counts = in_network;
+    const std::vector<size_t> order = order_of(plate.name, counts.size(), symmetries);
+    for (size_t k = 0; k < counts.size(); ++k) counts[k] = in_network[order[k]];
     std::string unused;
     for (size_t k = 0; k < counts.size(); ++k) {
       if (counts[k] < 0.5) unused += fmt::format("{}{}", unused.empty() ? "" : ", ", k + 1);
@@ -267,15 +291,28 @@ void report_misfits(const std::vector<conjugate::Misfit>& misfits, source::Diagn
   }
 }
 
-std::vector<conjugate::NamedDistribution> conjugate_distributions(const ConjugateFit& fit,
-                                                                  size_t limit) {
+std::vector<conjugate::NamedDistribution> conjugate_distributions(
+    const ConjugateFit& fit, size_t limit, std::span<const conjugate::Symmetry> symmetries) {
   std::vector<conjugate::NamedDistribution> out;
   const conjugate::Conjugate& m = *fit.model;
+  // Leaf k of the network is leaf now[k] of the image.
+  const std::vector<int32_t> now = conjugate::ordering_of(symmetries).inverse().source;
   for (int32_t v = 0; v < m.network.num_variables() && out.size() < limit; ++v) {
     const conjugate::Variable& x = m.network.variable(v);
     std::vector<std::string> names;
-    for (const int32_t leaf : x.leaves()) names.push_back(m.leaf_names[static_cast<size_t>(leaf)]);
+    for (const int32_t leaf : x.leaves()) {
+      const auto at = static_cast<size_t>(leaf);
+      names.push_back(m.leaf_names[static_cast<size_t>(now.empty() ? leaf : now[at])]);
+    }
+    const size_t before = out.size();
     x.describe(names, out);
+    if (!x.is_discrete() || out.size() != before + 1) continue;
+    auto& states = out.back().params;
+    const conjugate::Leaf& z = m.statements.leaves[static_cast<size_t>(x.leaves()[0])];
+    const std::vector<size_t> order = order_of(
+        m.statements.parameters[static_cast<size_t>(z.parameter)].name, states.size(), symmetries);
+    const auto in_network = states;
+    for (size_t k = 0; k < states.size(); ++k) states[k].second = in_network[order[k]].second;
   }
   if (out.size() > limit) out.resize(limit);
   return out;
@@ -328,8 +365,9 @@ infer::FitResult fit_or_judge(const LogDensity& density, const ConjugateFit* con
     }
   }
   notes.is_kept = true;
-  notes.remarks = conjugate_remarks(*conjugate);
-  notes.distributions = conjugate_distributions(*conjugate, kMaxRecordedDistributions);
+  notes.remarks = conjugate_remarks(*conjugate, notes.symmetries);
+  notes.distributions =
+      conjugate_distributions(*conjugate, kMaxRecordedDistributions, notes.symmetries);
   return result;
 }
 

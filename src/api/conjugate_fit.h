@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,19 +48,24 @@ struct ConjugateNotes {
   std::vector<double> image_modes;              // as in infer::GivenFit
 };
 
-/// Draws, k-hat, symmetries, verdict. `density`: of the model where that has one, or that of the
-/// network (ConjugateDensity); `coordinates` are those of the model.
+/// Draws, k-hat, symmetries, verdict. Of equal modes that differ in the labels of states, the draws
+/// are of the one in which the states are in order of their weights, the largest first. `density`:
+/// of the model where that has one, or that of the network (ConjugateDensity); `coordinates` are
+/// those of the model.
 infer::FitResult judge_conjugate(const ConjugateFit& fit, const LogDensity& density,
                                  const std::shared_ptr<const ConjugateCoordinates>& coordinates,
                                  const infer::FitOptions& options, const Context& context,
                                  ConjugateNotes& notes);
 
-/// What the user should know: augmentations, unused components, restarts that disagree.
-std::vector<std::string> conjugate_remarks(const ConjugateFit& fit);
+/// What the user should know: augmentations, unused components, restarts that disagree, states that
+/// were put in order (by `symmetries`).
+std::vector<std::string> conjugate_remarks(const ConjugateFit& fit,
+                                           std::span<const conjugate::Symmetry> symmetries = {});
 
-/// The distributions of q by name, at most `limit` of them.
-std::vector<conjugate::NamedDistribution> conjugate_distributions(const ConjugateFit& fit,
-                                                                  size_t limit);
+/// The distributions of q by name, at most `limit` of them; with states in the order of
+/// `symmetries`.
+std::vector<conjugate::NamedDistribution> conjugate_distributions(
+    const ConjugateFit& fit, size_t limit, std::span<const conjugate::Symmetry> symmetries = {});
 
 /// Whether the options leave the choice to coordinate ascent: its own method, or the automatic one
 /// without a family, start or points.

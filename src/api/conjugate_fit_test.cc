@@ -217,6 +217,63 @@ TEST(ConjugateFit, ExchangeableLabelsAreNotGood) {
   }
 }
 
+// Equal labels stand in order of their weights, wherever the ascent went: in draws, states, factors
+// and remarks alike.
+TEST(ConjugateFit, EqualStatesAreInOrderOfTheirWeights) {
+  bool was_ordered = false;
+  for (const uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+    Built b(R"(data { int N; vector[N] y; }
+      parameters { simplex[3] theta; vector[3] mu; array[N] int<lower=1, upper=3> z; }
+      model { theta ~ dirichlet([2, 2, 2]'); mu ~ normal(0, 10); z ~ categorical(theta);
+        for (n in 1:N) y[n] ~ normal(mu[z[n]], 0.5); })",
+            R"({"N": 12, "y": [-8.2, -0.2, 0.1, 0.3, 0.2, -0.4, 6.1, 5.8, 6.2, -0.1, -8.1, 0]})");
+    b.options.seed = seed;
+    b.options.resample = false;
+    const auto fit = b.ascend();
+    ASSERT_TRUE(fit);
+    const Outcome o = api::fit(*b.model, b.model.get(), b.options, &b.sources, {}, fit);
+    const auto row = [&](const std::string& name) {
+      for (const draws::ParameterSummary& p : o.record.parameters) {
+        if (p.name == name) return p;
+      }
+      ADD_FAILURE() << name;
+      return draws::ParameterSummary();
+    };
+    const auto factor = [&](const std::string& name, size_t param) {
+      for (const draws::Factor& f : o.record.factors) {
+        if (f.parameter == name) return f.params[param].second;
+      }
+      ADD_FAILURE() << name;
+      return 0.0;
+    };
+    const double centres[] = {0, 6, -8}, counts[] = {7, 3, 2};
+    for (size_t k = 0; k < 3; ++k) {
+      const std::string mu = "mu[" + std::to_string(k + 1) + "]";
+      EXPECT_NEAR(row(mu).mean, centres[k], 0.5);
+      EXPECT_NEAR(factor(mu, 0), centres[k], 0.5);
+      EXPECT_NEAR(factor("theta", k), 2 + counts[k], 0.01);
+    }
+    EXPECT_GT(row("z[2]").probabilities[0], 0.99);
+    EXPECT_GT(row("z[7]").probabilities[1], 0.99);
+    EXPECT_GT(row("z[1]").probabilities[2], 0.99);
+    // The order is that of the image, whose density and mass are q's.
+    double mean = 0;
+    for (size_t i = 0; i < o.result.log_q.size(); ++i)
+      mean += (o.result.log_density[i] - o.result.log_q[i]) /
+              static_cast<double>(o.result.log_q.size());
+    EXPECT_NEAR(mean, fit->ascent.elbo, 0.1);
+    EXPECT_NE(std::find(o.record.reasons.begin(), o.record.reasons.end(),
+                        "The labels of states 1, 2, 3 of `z` are in order of their weights, the "
+                        "largest first."),
+              o.record.reasons.end());
+    const auto symmetries = conjugate::find_symmetries(
+        *fit->model, [&](std::span<const double> x) { return fit->model->network.log_density(x); },
+        seed);
+    was_ordered = was_ordered || !symmetries.equal.at(0).order.empty();
+  }
+  EXPECT_TRUE(was_ordered);  // some of them needed it
+}
+
 // Draws on the boundary (shares that underflow) have no image; the others tell what is marked.
 TEST(ConjugateFit, MarksWhatDrawsInsideTellOfOtherModes) {
   Built b(R"(data { int N; vector[N] y; }

@@ -236,14 +236,12 @@ double Admixture::log_density(std::span<const double> values) const {
   return sum;
 }
 
-void Admixture::describe(std::span<const std::string>, std::vector<NamedDistribution>& out) const {
-  for (int64_t d = 0; d < data_.documents; ++d) {
-    NamedDistribution q{fmt::format("{}[{}]", name_, d + 1), "dirichlet", {}};
-    for (int64_t k = 0; k < data_.topics; ++k) {
-      q.params.emplace_back(fmt::format("alpha[{}]", k + 1),
-                            gamma_[static_cast<size_t>(d * data_.topics + k)]);
-    }
-    out.push_back(std::move(q));
+void Admixture::describe(std::span<const std::string> leaf_names,
+                         std::vector<NamedDistribution>& out) const {
+  const auto topics = static_cast<size_t>(data_.topics);
+  for (size_t first = 0; first < gamma_.size(); first += topics) {
+    out.push_back(describe_dirichlet(leaf_names.subspan(first, topics),
+                                     std::span(gamma_).subspan(first, topics)));
   }
 }
 

@@ -90,11 +90,7 @@ void Dirichlet::describe(std::span<const std::string> leaf_names,
     out.push_back({leaf_names[0], "beta", {{"a", alpha_[0]}, {"b", alpha_[1]}}});
     return;
   }
-  NamedDistribution d{name_, "dirichlet", {}};
-  for (size_t k = 0; k < alpha_.size(); ++k) {
-    d.params.emplace_back(fmt::format("alpha[{}]", k + 1), alpha_[k]);
-  }
-  out.push_back(std::move(d));
+  out.push_back(describe_dirichlet(leaf_names, alpha_));
 }
 
 }  // namespace vinci::conjugate

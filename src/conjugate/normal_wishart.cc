@@ -178,7 +178,11 @@ double NormalWishart::log_density(std::span<const double> values) const {
 void NormalWishart::describe(std::span<const std::string> leaf_names,
                              std::vector<NamedDistribution>& out) const {
   const size_t matrix = static_cast<size_t>(dim_ * (dim_ + 1) / 2);
-  NamedDistribution d{name_, power_ == 1 ? "wishart" : "inverse-wishart", {{"degrees", degrees_}}};
+  // Of the first element's name without its last two indices.
+  const std::string& first = leaf_names[0];
+  const size_t at = first.find_last_of("[,", first.rfind(',') - 1);
+  const std::string name = first[at] == '[' ? first.substr(0, at) : first.substr(0, at) + "]";
+  NamedDistribution d{name, power_ == 1 ? "wishart" : "inverse-wishart", {{"degrees", degrees_}}};
   for (int64_t i = 0; i < dim_; ++i) {
     for (int64_t j = 0; j <= i; ++j) {
       d.params.emplace_back(

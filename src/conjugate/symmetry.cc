@@ -9,6 +9,9 @@
 #include <numeric>
 #include <utility>
 
+#include "base/check.h"
+#include "conjugate/rows.h"
+
 namespace vinci::conjugate {
 
 namespace {
@@ -102,10 +105,11 @@ class Finder {
     return c;
   }
 
-  /// Swaps states k and l: what belongs to them; with `others`, also the elements of parameters
-  /// that have as many as there are states and are not known to belong to them. False where an
-  /// element would have to be in two places.
-  bool swap_states(const StateLeaves& states, size_t k, size_t l, bool others, LeafMap& map) const {
+  /// State k becomes what state order[k] is: what belongs to it; with `others`, also the elements
+  /// of parameters that have as many as there are states and are not known to belong to them. False
+  /// where an element would have to be in two places.
+  bool permute_states(const StateLeaves& states, std::span<const size_t> order, bool others,
+                      LeafMap& map) const {
     map = identity();
     std::vector<char> known(map.source.size(), 0);
     const auto put = [&](int32_t to, int32_t from) {
@@ -115,10 +119,9 @@ class Finder {
       known[at] = 1;
       return true;
     };
-    const auto partner = [&](size_t i) { return i == k ? l : i == l ? k : i; };
     for (size_t s = 0; s < states.leaves.size(); ++s) {
       const auto& to = states.leaves[s];
-      const auto& from = states.leaves[partner(s)];
+      const auto& from = states.leaves[order[s]];
       for (size_t i = 0; i < to.size(); ++i) {
         if (!put(to[i], from[i])) return false;
       }
@@ -128,7 +131,7 @@ class Finder {
       if (table.size() != count * count) return false;
       for (size_t i = 0; i < count; ++i) {
         for (size_t j = 0; j < count; ++j) {
-          if (!put(table[i * count + j], table[partner(i) * count + partner(j)])) return false;
+          if (!put(table[i * count + j], table[order[i] * count + order[j]])) return false;
         }
       }
     }
@@ -140,12 +143,56 @@ class Finder {
                       [&](int32_t leaf) { return known[static_cast<size_t>(leaf)] != 0; }))
         continue;
       const size_t size = p.leaves.size() / count;
-      for (size_t i = 0; i < size; ++i) {
-        std::swap(map.source[static_cast<size_t>(p.leaves[k * size + i])],
-                  map.source[static_cast<size_t>(p.leaves[l * size + i])]);
+      for (size_t k = 0; k < count; ++k) {
+        for (size_t i = 0; i < size; ++i)
+          map.source[static_cast<size_t>(p.leaves[k * size + i])] = p.leaves[order[k] * size + i];
       }
     }
     return true;
+  }
+
+  std::vector<double> weights_of(const StateLeaves& states) const {
+    std::vector<double> weights(states.leaves.size(), 0.0);
+    const Network& network = model_.network;
+    for (const PlateInfo& plate : model_.plates) {
+      if (plate.name != states.name) continue;
+      if (plate.is_admixture) {
+        const auto mean = network.mean(plate.variable);
+        for (size_t i = 0; i < mean.size(); ++i) weights[i % weights.size()] += mean[i];
+        continue;
+      }
+      const auto& rows = dynamic_cast<const Rows&>(network.variable(plate.variable));
+      const std::vector<double> counts = rows.state_counts();
+      for (size_t k = 0; k < weights.size(); ++k) weights[k] += counts[k];
+    }
+    for (int32_t v = 0; v < network.num_variables(); ++v) {
+      const Variable& x = network.variable(v);
+      if (!x.is_discrete() || x.is_plate()) continue;
+      const Leaf& leaf = model_.statements.leaves[static_cast<size_t>(x.leaves()[0])];
+      if (model_.statements.parameters[static_cast<size_t>(leaf.parameter)].name != states.name)
+        continue;
+      for (size_t k = 0; k < weights.size(); ++k) weights[k] += network.mean(v)[k];
+    }
+    return weights;
+  }
+
+  /// Where the states of a class stand in another order than that of their weights.
+  void order_by_weight(const StateLeaves& states, const std::vector<size_t>& members, bool others,
+                       Symmetry& s) {
+    const std::vector<double> weights = weights_of(states);
+    std::vector<size_t> heavy = members;
+    std::stable_sort(heavy.begin(), heavy.end(),
+                     [&](size_t a, size_t b) { return weights[a] > weights[b]; });
+    s.is_ordered = heavy == members;
+    if (s.is_ordered) return;
+    std::vector<size_t> order(weights.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    for (size_t i = 0; i < members.size(); ++i) order[members[i]] = heavy[i];
+    LeafMap map;
+    if (!permute_states(states, order, others, map) || !compare(map).is_equal) return;
+    s.order = std::move(order);
+    s.by_weight = std::move(map);
+    s.is_ordered = true;
   }
 
   /// States fall into classes of which any two can be exchanged; a state is compared with one of
@@ -155,6 +202,7 @@ class Finder {
       std::vector<size_t> members;
       std::vector<LeafMap> maps;
       bool is_covered = true;  // by q, in all of its orders
+      bool others = false;     // parameters that are not known to belong to states go with them
     };
     std::vector<Class> classes;
     int64_t pairs = 0;
@@ -164,10 +212,14 @@ class Finder {
         if (c > 0) ++pairs;
         for (const bool others : {false, true}) {
           LeafMap map;
-          if (!swap_states(states, classes[c].members[0], k, others, map)) break;
+          std::vector<size_t> order(states.leaves.size());
+          std::iota(order.begin(), order.end(), size_t{0});
+          std::swap(order[classes[c].members[0]], order[k]);
+          if (!permute_states(states, order, others, map)) break;
           const Comparison found = compare(map);
           if (found.is_equal) {
             classes[c].members.push_back(k);
+            classes[c].others = classes[c].others || others;
             classes[c].is_covered = classes[c].is_covered && !found.is_mode();
             if (found.is_mode() && classes[c].maps.size() < kMaxMaps)
               classes[c].maps.push_back(std::move(map));
@@ -180,7 +232,7 @@ class Finder {
           }
         }
       }
-      if (!placed) classes.push_back({{k}, {}, true});
+      if (!placed) classes.push_back({.members = {k}, .maps = {}});
     }
     for (Class& c : classes) {
       if (c.is_covered) continue;
@@ -208,6 +260,7 @@ class Finder {
         for (const int32_t leaf : p.leaves) s.moves[static_cast<size_t>(leaf)] = 1;
       }
       s.log_modes = std::lgamma(static_cast<double>(c.members.size()) + 1);
+      order_by_weight(states, c.members, c.others, s);
       s.maps = std::move(c.maps);
     }
   }
@@ -247,7 +300,9 @@ class Finder {
       auto at = std::find_if(out_.equal.begin(), out_.equal.end(),
                              [&](const Symmetry& s) { return s.kind == kind && s.name == name; });
       if (at == out_.equal.end()) {
-        at = out_.equal.insert(at, Symmetry{kind, name, {}, 0, {}, {}});
+        at = out_.equal.emplace(at);
+        at->kind = kind;
+        at->name = name;
         at->moves.assign(model_.statements.leaves.size(), 0);
       }
       note_moves(map, *at);
@@ -299,6 +354,28 @@ void LeafMap::apply(std::span<const double> values, std::span<double> image) con
   for (size_t i = 0; i < is_turned.size(); ++i) {
     if (is_turned[i]) image[i] = -image[i];
   }
+}
+
+LeafMap LeafMap::inverse() const {
+  VINCI_CHECK(is_turned.empty());
+  LeafMap back;
+  back.source.resize(source.size());
+  for (size_t i = 0; i < source.size(); ++i)
+    back.source[static_cast<size_t>(source[i])] = static_cast<int32_t>(i);
+  return back;
+}
+
+LeafMap ordering_of(std::span<const Symmetry> symmetries) {
+  LeafMap all;
+  for (const Symmetry& s : symmetries) {
+    if (s.by_weight.source.empty()) continue;
+    LeafMap next = s.by_weight;
+    for (int32_t& from : next.source) {
+      if (!all.source.empty()) from = all.source[static_cast<size_t>(from)];
+    }
+    all = std::move(next);
+  }
+  return all;
 }
 
 Symmetries find_symmetries(const Conjugate& model, const LeafDensity& log_density, uint64_t seed,

@@ -21,6 +21,8 @@ struct LeafMap {
   std::vector<int32_t> source;
   std::vector<char> is_turned;  // empty: none
   void apply(std::span<const double> values, std::span<double> image) const;
+  /// The map back, of one that turns nothing.
+  LeafMap inverse() const;
 };
 
 struct Symmetry {
@@ -31,6 +33,13 @@ struct Symmetry {
   double log_modes = 0;         // log of the number of equal modes, of which q is one
   std::vector<char> moves;      // by leaf: its mean is another in another of the modes
   std::vector<LeafMap> maps;    // from mode to mode, some of them
+  /// kLabels: to the mode in which the states stand in order of their weights (the expected number
+  /// of rows or words in them), the largest first; state k is there what state order[k] is in q's.
+  /// Empty where they stand so.
+  std::vector<size_t> order;
+  LeafMap by_weight;
+  bool is_ordered =
+      false;  // they stand so there: false where the search ended before that was known
 };
 
 struct Symmetries {
@@ -52,6 +61,9 @@ using LeafDensity = std::function<double(std::span<const double>)>;
 /// until then is returned, and is not complete.
 Symmetries find_symmetries(const Conjugate& model, const LeafDensity& log_density, uint64_t seed,
                            double max_seconds = 1e300, const Context& context = {});
+
+/// All `by_weight`, one after the other; empty where there is none.
+LeafMap ordering_of(std::span<const Symmetry> symmetries);
 
 /// Labels exchanged, in words: "states 1, 2, 4 of `z`".
 std::string describe(const Symmetry& symmetry);

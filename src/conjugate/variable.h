@@ -26,6 +26,10 @@ struct NamedDistribution {
   std::vector<std::pair<std::string, double>> params;
 };
 
+/// A Dirichlet distribution of elements with such names, `phi[2,1]`, ..., in any order.
+NamedDistribution describe_dirichlet(std::span<const std::string> leaf_names,
+                                     std::span<const double> alpha);
+
 /// x > 0 of which x^power is gamma of this shape and rate.
 NamedDistribution describe_power_gamma(const std::string& name, double power, double shape,
                                        double rate);
@@ -88,7 +92,8 @@ class Variable {
   /// log q of values of the leaves, with respect to the free ones among them (K - 1 of a simplex,
   /// the lower triangle of a symmetric matrix).
   virtual double log_density(std::span<const double> values) const;
-  /// `leaf_name`: of a leaf, as people write it.
+  /// `leaf_names`: of the leaves, as people write them. Where states have been ordered anew these
+  /// are the names that the leaves have now; elements of a simplex are named by their own.
   virtual void describe(std::span<const std::string> leaf_names,
                         std::vector<NamedDistribution>& out) const;
 
