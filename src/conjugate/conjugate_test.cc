@@ -626,6 +626,25 @@ TEST(LogRate, BestNormalOfNegativeBinomialRegression) {
   EXPECT_NEAR(elbo(m, s + 1e-3), elbo(m, s - 1e-3), 1e-7);
 }
 
+// Full steps go to and fro here, halved ones do not. With e = E[exp(b)] the optimum has mean -400 e
+// and precision 1 / 400 + e.
+TEST(LogRate, StepsThatLowerTheBoundAreHalved) {
+  Fitted f("parameters { real b; } model { b ~ normal(0, 20); 0 ~ poisson_log(b); }", "{}",
+           {.max_sweeps = 3000});
+  ASSERT_TRUE(f.ok()) << f.misfit();
+  EXPECT_GT(f.result().retreats, 0);
+  expect_monotone(f);
+  double low = 0, high = 1;
+  for (int i = 0; i < 200; ++i) {
+    const double e = (low + high) / 2, v = 1 / (1.0 / 400 + e);
+    (std::exp(-400 * e + v / 2) > e ? low : high) = e;
+  }
+  const double m = -400 * low, v = 1 / (1.0 / 400 + low);
+  const double best = -low - (m * m + v) / 800 + 0.5 * std::log(v / 400) + 0.5;
+  EXPECT_NEAR(f.elbo(), best, 1e-6);
+  EXPECT_NEAR(f.at("b", "mean"), m, 0.01);
+}
+
 // In one schedule with conjugate variables: a hierarchy of Poisson rates. Steps that lowered the
 // bound are not among the bounds.
 TEST(LogRate, HierarchyIsMonotone) {
