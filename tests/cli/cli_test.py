@@ -381,6 +381,12 @@ model { z ~ bernoulli(0.3); target += 0.5 * z; k ~ categorical([0.2, 0.5, 0.3]')
         self.expect_error(2, "disarm.*it is for two states", "fit", "d.stan", "--discrete", "z=disarm")
         self.expect_error(2, "`local` and `score` differ; all discrete parameters are handled alike", "fit", "d.stan",
                           "--discrete", "z=local,b=score")
+        self.expect_error(2, "coordinate ascent is a method of its own; `--method bam` is another", "fit", f"{hmm}.stan",
+                          f"{hmm}.json", "--discrete", "state=cavi", "--method", "bam")
+        self.expect_error(2, "`--method cavi` handles discrete parameters by coordinate ascent", "fit", f"{hmm}.stan",
+                          f"{hmm}.json", "--discrete", "state=local", "--method", "cavi")
+        self.expect_error(2, "coordinate ascent chooses its family by itself", "fit", f"{hmm}.stan", f"{hmm}.json",
+                          "--method", "cavi", "--family", "full-rank")
         self.write("m.stan", "parameters { int<lower=1> z; }")
         self.expect_error(2, r"`z` is an int parameter without an upper bound.*\[not-allowed-here\]", "fit", "m.stan")
 
