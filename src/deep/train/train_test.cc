@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "deep/core/functions.h"
 #include "deep/evaluate.h"
@@ -211,6 +212,20 @@ TEST_F(ModelFileTest, ReadsBackWhatWasWritten) {
   const ModelFile file = parse_model_file(text, "m");
   const auto model = build_model(file, at::kCPU);
   EXPECT_EQ(model_file_bytes(file_of(file.kind, config_of(file), file.shape, *model)), text);
+}
+
+TEST_F(ModelFileTest, FilesThatNameNoPosteriorHoldADiagonalNormal) {
+  ModelFile file = parse_model_file(bytes(), "m");
+  const auto model = build_model(file, at::kCPU);
+  auto settings = nlohmann::ordered_json::parse(file.config);
+  for (const char* name : {"posterior", "flow-steps", "flow-hidden", "flow-context"})
+    ASSERT_EQ(settings.erase(name), 1u);
+  file.config = settings.dump();
+  const auto again = build_model(file, at::kCPU);
+  Noise a(1, NoiseStream::kEvaluation, 0), b(1, NoiseStream::kEvaluation, 0);
+  const Batch batch = feed_.range(0, 4, a);
+  feed_.range(0, 4, b);
+  EXPECT_TRUE(again->log_weights(batch, 3, a).equal(model->log_weights(batch, 3, b)));
 }
 
 TEST_F(ModelFileTest, EveryTruncationAndEveryChangedByteIsNoticed) {
