@@ -28,8 +28,10 @@ Tensor Model::amortisation_gap(const Batch&, int64_t, Noise&) { return {}; }
 
 const std::vector<ModelKind>& model_kinds() {
   static const std::vector<ModelKind> kinds = {
-      vae_kind(),  iwae_kind(),  hvae_kind(),         sivae_kind(),
-      cvae_kind(), vqvae_kind(), discrete_vae_kind(), structured_prediction_kind()};
+      vae_kind(),   iwae_kind(),         hvae_kind(),
+      rvae_kind(),  sivae_kind(),        cvae_kind(),
+      vqvae_kind(), discrete_vae_kind(), structured_prediction_kind(),
+  };
   return kinds;
 }
 

@@ -60,6 +60,8 @@ class Model {
   /// fitted to each example alone by `steps` steps of Adam, less that at the network's, [B]. Both
   /// at the same draws. Undefined where the model has no such q.
   virtual Tensor amortisation_gap(const Batch& batch, int64_t steps, Noise& noise);
+  /// Values of an image that the model is given and does not predict: log p is that of the others.
+  virtual int64_t given_values() const { return 0; }
   /// E_q[z | x], [B, L]: the code of an example.
   virtual Tensor encode(const Batch& batch, Noise& noise) = 0;
   /// The mean of p(x | z), [B, D], at codes [B, L]; further layers are drawn.
@@ -102,6 +104,7 @@ ModelKind iwae_kind();
 ModelKind discrete_vae_kind();
 ModelKind structured_prediction_kind();
 ModelKind hvae_kind();
+ModelKind rvae_kind();
 ModelKind cvae_kind();
 ModelKind sivae_kind();
 ModelKind vqvae_kind();

@@ -15,6 +15,7 @@ std::unique_ptr<Model> tiny(const std::string& kind, const Values& values,
                             DataShape shape = {1, 2, 2, 0, Tensor()}) {
   Config config;
   config.declare(model_kind(kind).settings);
+  if (config.has("likelihood")) config.set("likelihood", "bernoulli");
   for (const auto& [name, value] : values) config.set(name, value);
   auto model = model_kind(kind).make({config, shape, 7, at::kCPU, kMaxParameters});
   // Away from the start, where outputs hardly depend on z.
@@ -59,6 +60,8 @@ const Kind kKinds[] = {
     {"hvae", {{"latents", "3,2"}, {"hidden", "5"}, {"upper-hidden", "4"}}},
     {"hvae", {{"latents", "2"}, {"hidden", "5"}}},
     {"hvae", {{"latents", "3,2,2"}, {"hidden", "5"}, {"upper-hidden", "4"}}},
+    {"rvae", {{"layers", "3"}, {"channels", "3"}, {"latent-channels", "1"}}},
+    {"rvae", {{"layers", "2"}, {"channels", "3"}, {"latent-channels", "2"}, {"bound", "iwae"}}},
     {"sivae", {{"latent", "2"}, {"hidden", "5"}, {"mixing-noise", "3"}, {"inner", "3"}}},
     {"sivae", {{"latent", "2"}, {"hidden", "5"}, {"mixing-noise", "3"}, {"inner", "0"}}},
 };
@@ -232,6 +235,110 @@ TEST(HierarchicalVae, FiguresAreTheDivergencesOfItsLayers) {
   ASSERT_EQ(figures.size(), 2u);
   EXPECT_TRUE((figures[0].second + figures[1].second).allclose(model->kl(batch, b)));
   EXPECT_EQ(model->encode(batch, a).sizes(), (std::vector<int64_t>{16, 2}));
+}
+
+const Values kTwoResolutions = {{"layers", "2,1"}, {"channels", "3"}, {"latent-channels", "2"}};
+const DataShape kFourByFour = {1, 4, 4, 0, Tensor()};
+
+// Weights of q's draws and densities at draws of the prior estimate the same p(x).
+TEST(ResidualVae, WeightsAgreeWithDrawsOfThePriorOverTwoResolutions) {
+  const auto model = tiny("rvae", kTwoResolutions, kFourByFour);
+  Noise noise(3, NoiseStream::kEvaluation, 0);
+  const Tensor x = noise.bernoulli(at::full({6, 16}, 0.5));
+  constexpr int64_t kDraws = 20000;
+  const Tensor weights = model->log_weights({x, {}}, kDraws, noise).to(at::kDouble).exp();
+  const Tensor means = model->sample(kDraws, noise).to(at::kDouble);
+  const Tensor y = x.to(at::kDouble).t();
+  const Tensor log_masses = at::matmul(means.log(), y) + at::matmul((-means).log1p(), 1 - y);
+  const Tensor masses = log_masses.exp();
+  const Tensor error = ((weights.var(0) + masses.var(0)) / static_cast<double>(kDraws)).sqrt();
+  const Tensor p = masses.mean(0);
+  EXPECT_LT((error / p).max().item<double>(), 0.1);
+  EXPECT_LT(((weights.mean(0) - p).abs() / error).max().item<double>(), 4.5);
+}
+
+// The bound whose KL is in closed form is the mean log weight.
+TEST(ResidualVae, DivergencesInClosedFormAreThoseOfItsDraws) {
+  Values values = kTwoResolutions;
+  values.emplace_back("samples", "20000");
+  const auto model = tiny("rvae", values, kFourByFour);
+  Noise noise(3, NoiseStream::kEvaluation, 0);
+  const Tensor x = noise.bernoulli(at::full({1, 16}, 0.5));
+  StepResult result;
+  {
+    WithoutGradient scope;
+    model->loss({x, {}}, noise, {}, result);
+  }
+  const Tensor weights = model->log_weights({x, {}}, 20000, noise).to(at::kDouble);
+  const double error = weights.std().item<double>() / std::sqrt(20000.0);
+  EXPECT_NEAR(result.bound, weights.mean().item<double>(), 6 * error);
+  ASSERT_EQ(result.figures.size(), 3u);
+  EXPECT_EQ(result.figures[0].first, "kl1");
+
+  Noise a(1, NoiseStream::kEvaluation, 0), b(1, NoiseStream::kEvaluation, 0);
+  Tensor sum = at::zeros({1});
+  for (const auto& figure : model->figures({x, {}}, a)) {
+    EXPECT_GE(figure.second.item<double>(), 0) << figure.first;
+    sum = sum + figure.second;
+  }
+  EXPECT_TRUE(sum.allclose(model->kl({x, {}}, b)));
+}
+
+// Free bits change the loss, and what they cost is known where they exceed every KL.
+TEST(ResidualVae, FreeBitsLeaveTheReportedBoundAlone) {
+  const auto run = [](const char* free_bits) {
+    Values values = kTwoResolutions;
+    values.emplace_back("free-bits", free_bits);
+    const auto model = tiny("rvae", values, kFourByFour);
+    Noise noise(3, NoiseStream::kTraining, 0);
+    const Tensor x = noise.bernoulli(at::full({6, 16}, 0.5));
+    StepResult result;
+    const double loss = model->loss({x, {}}, noise, {}, result).item<double>();
+    double kl = 0;
+    for (const auto& figure : result.figures) kl += figure.second;
+    return std::make_tuple(result.bound, kl, loss);
+  };
+  const auto [bound, kl, loss] = run("0");
+  EXPECT_NEAR(loss, -bound, 1e-4);
+  const auto [free_bound, free_kl, free_loss] = run("50");
+  EXPECT_EQ(free_bound, bound);
+  EXPECT_EQ(free_kl, kl);
+  // Six channels, three layers of two.
+  EXPECT_NEAR(free_loss, 6 * 50.0 - (bound + kl), 1e-3);
+}
+
+TEST(ResidualVae, CodesOfAllLayersDecode) {
+  const auto model = tiny("rvae", kTwoResolutions, kFourByFour);
+  Noise noise(3, NoiseStream::kEvaluation, 0);
+  const Tensor x = noise.bernoulli(at::full({6, 16}, 0.5));
+  const Tensor code = model->encode({x, {}}, noise);
+  EXPECT_EQ(code.sizes(), (std::vector<int64_t>{6, 2 * (1 + 2 * 4)}));
+  const Tensor means = model->decode(code, noise);
+  EXPECT_EQ(means.sizes(), x.sizes());
+  // Every number of a code reaches the image.
+  for (int64_t i = 0; i < code.size(1); ++i) {
+    Tensor other = code.clone();
+    other.select(1, i).add_(1);
+    EXPECT_FALSE(model->decode(other, noise).equal(means)) << i;
+  }
+  EXPECT_FALSE(model->reconstruct({x, {}}, noise).equal(model->reconstruct({x, {}}, noise)));
+}
+
+TEST(ResidualVae, RefusesWhatItCannotBe) {
+  const auto message = [](const Values& values, const DataShape& shape) {
+    try {
+      tiny("rvae", values, shape);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(message({{"layers", "1,1,1"}}, kFourByFour).find("cannot be halved 3 times"),
+            std::string::npos);
+  EXPECT_NE(message({{"layers", ""}}, kFourByFour).find("`layers` is empty"), std::string::npos);
+  EXPECT_NE(message({{"layers", "1"}, {"free-bits", "1"}, {"bound", "iwae"}}, kFourByFour)
+                .find("`free-bits`"),
+            std::string::npos);
 }
 
 // The surrogate bound does not fall as K grows, and stays below log p(x).
