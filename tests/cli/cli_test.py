@@ -1746,6 +1746,12 @@ class Deep(VinciTest):
         for value, text in zip(last, codes[-1]):
             self.assertAlmostEqual(value, float(text), delta=0.3)  # binarised anew: not the same bits
 
+    def test_bits_are_divided_by_the_values_that_are_predicted(self):
+        for kind, predicted in (("vae", 36), ("cvae", 18)):
+            self.train("--steps", "2", kind=kind, output=f"{kind}.vinci")
+            result = self.evaluate(f"{kind}.vinci", "--samples", "2")
+            self.assertAlmostEqual(result["bits_per_value"] * predicted * math.log(2), -result["elbo"], places=6)
+
     def test_killed_runs_go_on_with_the_same_bits(self):
         self.train("--steps", "400", output="whole.vinci")
         for wait in (0.6, 1.0, 1.6):

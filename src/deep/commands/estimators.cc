@@ -59,7 +59,7 @@ struct EstimatorsCommand {
   int64_t batch = 24;
   int64_t samples = 2;
   int64_t repeats = 200;
-  int64_t warmup = 300;
+  int64_t warmup = 500;
   std::string bound;
   std::vector<std::string> only;
   std::string plot;
@@ -85,6 +85,11 @@ void forget_deviation(Parameters& surrogate) {
     Tensor value = p.value;
     if (p.name == "estimator.variance") value.zero_();
   }
+}
+
+/// Whether it belongs to a baseline or surrogate network.
+bool is_network(const Parameter& parameter) {
+  return parameter.name.rfind("baseline.", 0) == 0 || parameter.name.rfind("surrogate.", 0) == 0;
 }
 
 /// One vector of the gradients of those parameters that move the draws.
@@ -120,7 +125,10 @@ void EstimatorsCommand::learn(Estimator& of, const DiscreteModel& model, Paramet
   config.set("optimizer", "adam");
   config.set("weight-decay", "0");
   const auto optimizer = make_optimizer(config, surrogate);
-  const std::vector<double> rates(surrogate.trained().size(), 1e-2);
+  // Networks saturate at the rate that suits temperatures and coefficients.
+  std::vector<double> rates;
+  for (const Parameter& parameter : surrogate.all())
+    if (parameter.trained) rates.push_back(is_network(parameter) ? 1e-3 : 1e-2);
   for (int64_t step = 0; step < warmup; ++step) {
     Noise noise(input.seed, NoiseStream::kTraining, static_cast<uint64_t>(step),
                 surrogate.device());

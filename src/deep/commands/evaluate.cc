@@ -36,7 +36,8 @@ int EvaluateCommand::run() {
   if (!run_options.quiet) context.on_progress = [&bar](const Progress& p) { bar.update(p); };
   const Evaluation result = evaluate(*model, feed, samples, input.seed, context, gap);
   bar.erase();
-  const double bits = -result.elbo / (std::numbers::ln2 * static_cast<double>(file.shape.values()));
+  const int64_t predicted = file.shape.values() - model->given_values();
+  const double bits = -result.elbo / (std::numbers::ln2 * static_cast<double>(predicted));
   if (json) {
     nlohmann::ordered_json out = {
         {"images", result.images},      {"samples", result.samples},
@@ -81,9 +82,10 @@ int EvaluateCommand::run() {
                      result.cancelled ? ", interrupted" : "")
       << report::aligned_table(rows)
       << fmt::format(
-             "\n-ELBO is {:.4f} bits a value; {} of {} latent variables are active; half of the "
+             "\n-ELBO is {:.4f} bits a {}value; {} of {} latent variables are active; half of the "
              "images have at least {:.1f} effective draws of {}\n",
-             bits, result.active, result.latent, result.ess, samples);
+             bits, model->given_values() > 0 ? "predicted " : "", result.active, result.latent,
+             result.ess, samples);
   if (result.codes > 0)
     std::cout << fmt::format("{} of {} codes are used, perplexity {:.1f}\n", result.codes_used,
                              result.codes, result.perplexity);

@@ -57,6 +57,7 @@ class ConditionalVae : public Model {
     const Normal q = posterior_(batch.x), p = prior(context_(halves(batch.x).upper));
     return normal_kl(q.mean, q.log_scale, p.mean, p.log_scale);
   }
+  int64_t given_values() const override { return shape_.channels * given_rows_ * shape_.width; }
   Tensor encode(const Batch& batch, Noise&) override {
     WithoutGradient scope;
     return posterior_(batch.x).mean;

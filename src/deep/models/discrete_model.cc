@@ -1,10 +1,14 @@
 #include "deep/models/discrete_model.h"
 
+#include "deep/core/functions.h"
+
 namespace vinci::deep {
 
 DiscreteModel::DiscreteModel(const ModelRequest& request, std::vector<Units> layers)
     : Model(Parameters(request.device, request.max_parameters)),
       layers_(std::move(layers)),
+      samples_(request.config.integer("samples")),
+      iwae_(request.config.text("bound") == "iwae"),
       surrogate_rate_(request.config.number("surrogate-rate")),
       surrogate_warmup_(request.config.integer("surrogate-warmup")) {}
 
@@ -23,6 +27,11 @@ StepResult DiscreteModel::gradients(const Batch& batch, Noise& noise, const Step
   Estimate estimate = estimator_->estimate(*this, batch.x, network_parameters(), noise);
   kl_weight_ = 1;
   StepResult result;
+  // While KL warms up, the estimator's value is not the bound: draws of its own tell that.
+  if (context.kl_weight != 1) {
+    const Tensor weights = log_weights(batch, samples_, noise);
+    estimate.bound = iwae_ ? log_mean_exp(weights) : weights.mean(0);
+  }
   result.bound = estimate.bound.mean().item<double>();
   result.gradients = std::move(estimate.gradients);
   if (context.step < surrogate_warmup_ && !estimate.surrogate_gradients.empty())

@@ -31,6 +31,8 @@ class DiscreteModel : public Model, public StochasticNetwork {
   std::vector<Units> layers_;
   std::unique_ptr<Estimator> estimator_;
   size_t network_count_ = 0;  ///< parameters of the network
+  int64_t samples_;
+  bool iwae_;
   double surrogate_rate_;
   int64_t surrogate_warmup_;
 };

@@ -158,10 +158,36 @@ TEST(Warmup, LeavesTheReportedBoundAlone) {
   }
 }
 
+TEST(Warmup, LeavesTheReportedBoundOfDiscreteVariablesAlone) {
+  const auto model_bound = [](const char* bound) {
+    const auto model = tiny("dvae", {{"units", "3"}, {"samples", "4"}, {"bound", bound}});
+    const Batch batch = {all_images(), {}};
+    const auto mean = [&](double kl_weight) {
+      StepContext context;
+      context.kl_weight = kl_weight;
+      double sum = 0;
+      for (uint64_t step = 0; step < 400; ++step) {
+        Noise noise(3, NoiseStream::kTraining, step);
+        sum += model->gradients(batch, noise, context).bound;
+      }
+      return sum / 400;
+    };
+    // The same draws tell the bound at any weight below 1, others that at 1.
+    const double half = mean(0.5), whole = mean(1);
+    EXPECT_EQ(mean(0.25), half) << bound;
+    EXPECT_NEAR(half, whole, 0.02) << bound;
+    return half;
+  };
+  EXPECT_LT(model_bound("elbo"), model_bound("iwae"));
+}
+
 TEST(LogWeights, OfAConditionalModelAverageToADistributionOfTheLowerRows) {
   const auto model = tiny("cvae", {{"latent", "2"}, {"hidden", "5"}});
   Noise noise(3, NoiseStream::kEvaluation, 0);
   const Tensor weights = model->log_weights({all_images(), {}}, 40000, noise).to(at::kDouble).exp();
+  EXPECT_EQ(model->given_values(), 2);  // of four
+  EXPECT_EQ(tiny("structured", {{"units", "2"}})->given_values(), 2);
+  EXPECT_EQ(tiny("vae", {})->given_values(), 0);
   // Images are ordered so that the upper row varies first.
   const Tensor p = weights.mean(0).reshape({4, 4});  // [lower, upper]
   const Tensor error = (weights.var(0) / 40000.0).reshape({4, 4}).sum(0).sqrt();

@@ -55,6 +55,7 @@ class StructuredPrediction : public DiscreteModel {
   }
   Tensor context(const Tensor& x) const override { return upper(x) - mean_; }
   int64_t context_width() const override { return mean_.numel(); }
+  int64_t given_values() const override { return mean_.numel(); }
 
   /// The upper half stays blank: a code does not hold it.
   Tensor decode(const Tensor& code, Noise& noise) override {
