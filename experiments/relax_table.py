@@ -21,13 +21,18 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vinci", default="build/release/vinci-deep")
-    parser.add_argument("--data", default="../shared/data/mnist/binarized_mnist")
+    parser.add_argument("--data", default="../shared/data/mnist",
+                        help="folder of binarized_mnist_{train,test}-images-idx3-ubyte.gz")
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--rate", default="1e-3")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--work", default=os.path.join(HERE, "runs"))
     parser.add_argument("names", nargs="*", default=[])
     arguments = parser.parse_args()
+
+    def images(split):
+        return os.path.join(arguments.data, f"binarized_mnist_{split}-images-idx3-ubyte.gz")
+
     results = os.path.join(HERE, "results", "relax_table.json")
     os.makedirs(os.path.dirname(results), exist_ok=True)
     os.makedirs(arguments.work, exist_ok=True)
@@ -37,7 +42,7 @@ def main():
         if key in done:
             continue
         model = os.path.join(arguments.work, f"{name}-{arguments.steps}-{arguments.rate}-{arguments.seed}.vinci")
-        command = [arguments.vinci, "train", "dvae", "--data", arguments.data, "-o", model, "--estimator", name,
+        command = [arguments.vinci, "train", "dvae", "--data", images("train"), "-o", model, "--estimator", name,
                    "--samples", "2" if name == "disarm" else "1", "--batch", "24", "--beta2", "0.99999",
                    "--learning-rate", arguments.rate, "--seed", arguments.seed, "--steps", str(arguments.steps),
                    "--threads", "1", "-q"]
@@ -51,7 +56,7 @@ def main():
             sys.exit(f"{name} stopped; the same command goes on")
         rows = list(csv.DictReader(open(model[:-len(".vinci")] + ".curve.csv")))
         evaluation = json.loads(subprocess.run(
-            [arguments.vinci, "evaluate", model, "--data", arguments.data, "--split", "test", "--samples", "100", "--json",
+            [arguments.vinci, "evaluate", model, "--data", images("test"), "--split", "all", "--samples", "100", "--json",
              "--threads", "1", "-q"], check=True, capture_output=True, text=True).stdout)
         done[key] = {"estimator": name, "steps": arguments.steps, "rate": arguments.rate, "seconds": float(rows[-1]["seconds"]),
                      "training_elbo": max(float(row["bound"]) for row in rows), "test_elbo": evaluation["elbo"],

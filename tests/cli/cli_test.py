@@ -1772,7 +1772,7 @@ class Deep(VinciTest):
         many = struct.pack(">IIII", 2051, 20 * self.COUNT, self.SIDE, self.SIDE) + 20 * raw[16:]
         self.write("bars/t10k-images-idx3-ubyte", many)
         for kind, settings in (("vae", ("--likelihood", "beta-binomial")), ("iwae", ("--likelihood", "logistic-mixture", "--bound", "elbo", "--samples", "1")),
-                               ("vae", ("--likelihood", "bernoulli", "--binarise", "threshold")),
+                               ("vae", ("--likelihood", "bernoulli", "--posterior", "full", "--binarise", "threshold")),
                                ("hvae", ("--latents", "3,2", "--upper-hidden", "5", "--bound", "elbo", "--samples", "1", "--binarise", "threshold"))):
             with self.subTest(kind=kind, settings=settings):
                 common = [value for pair in zip(self.SETTINGS[::2], self.SETTINGS[1::2]) for value in pair

@@ -224,7 +224,7 @@ TEST(StraightThrough, IsBiased) {
 }
 
 // The bias falls with the temperature, and the variance rises: what the temperature trades.
-TEST(GumbelSoftmax, BiasFallsAndVarianceRisesAsTheTemperatureFalls) {
+TEST(GumbelSoftmax, LecturesE4BiasFallsAndVarianceRisesAsTheTemperatureFalls) {
   at::set_num_threads(1);
   double bias_before = 1e9, variance_before = 0;
   for (const char* temperature : {"1", "0.3", "0.1"}) {
@@ -273,7 +273,7 @@ TEST(LearnedControlVariates, LowerTheVariance) {
   }
 }
 
-TEST(ConditionalDraw, GivesTheStateItIsGivenAndStaysFinite) {
+TEST(ConditionalDraw, LecturesE5GivesTheStateItIsGivenAndStaysFinite) {
   Noise noise(1, NoiseStream::kTraining, 0);
   for (const int64_t states : {2, 4}) {
     const Units units{3, states};
@@ -310,7 +310,7 @@ double concrete_integral(const Tensor& logits, double temperature,
 
 // P(x_k largest) = alpha_k / sum alpha at every temperature; mass in the corners as it falls.
 // [Maddison, Mnih, Teh 2017, proposition 1]
-TEST(Concrete, ProbabilitiesOfTheLargestDoNotDependOnTheTemperature) {
+TEST(Concrete, LecturesE4ProbabilitiesOfTheLargestDoNotDependOnTheTemperature) {
   const Tensor logits = at::tensor({0.3, -0.8, 1.1}, at::kDouble);
   const Tensor p = logits.softmax(-1);
   double corners = 0;
@@ -331,7 +331,7 @@ TEST(Concrete, ProbabilitiesOfTheLargestDoNotDependOnTheTemperature) {
 }
 
 // [proposition 1 (d)]: log-convex where temperature <= 1 / (n - 1), so that no mode is inside.
-TEST(Concrete, DensityIsLogConvexAtLowTemperaturesOnly) {
+TEST(Concrete, LecturesE4DensityIsLogConvexAtLowTemperaturesOnly) {
   Noise noise(1, NoiseStream::kTraining, 0);
   const Tensor logits = at::tensor({0.3, -0.8, 1.1}, at::kDouble);
   const Tensor x = (noise.normal({2, 5000, 3}).to(at::kDouble) * 1.5).softmax(-1);
@@ -451,7 +451,7 @@ TEST(Estimators, RefuseWhatTheyDoNotServe) {
 
 // f(z) = sum (z - 1)^2 has the gradients 2 (mean - 1) and 2 scale^2; unbiased for any surrogate,
 // and with f itself the pathwise gradient.
-TEST(Lax, IsUnbiasedForAnySurrogateAndPathwiseForTheBest) {
+TEST(Lax, LecturesE5IsUnbiasedForAnySurrogateAndPathwiseForTheBest) {
   at::set_num_threads(1);
   const Tensor mean = at::tensor({0.3f, -1.2f}).unsqueeze(0);
   const Tensor log_scale = at::tensor({-0.5f, 0.4f}).unsqueeze(0);

@@ -67,7 +67,7 @@ TEST(BoundGradients, DoublyReparameterisedIsUnbiasedForTheImportanceWeightedBoun
 }
 
 // L_k is non-decreasing in k, starts at the ELBO and tends to log p(x).
-TEST(ImportanceWeightedBound, RisesFromTheElboToTheEvidence) {
+TEST(ImportanceWeightedBound, LecturesE2RisesFromTheElboToTheEvidence) {
   WithoutGradient scope;
   const double shift = kX - 0.4;
   const double evidence = -0.5 * std::log(2 * M_PI * 2) - shift * shift / 4;

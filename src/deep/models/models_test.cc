@@ -368,7 +368,7 @@ TEST(ResidualVae, RefusesWhatItCannotBe) {
 }
 
 // The surrogate bound does not fall as K grows, and stays below log p(x).
-TEST(SemiImplicitVae, TheSurrogateBoundRisesWithTheInnerDraws) {
+TEST(SemiImplicitVae, LecturesE3TheSurrogateBoundRisesWithTheInnerDraws) {
   const Batch batch = {all_images(), {}};
   double before = -1e9, first = 0;
   double evidence = 0;
@@ -405,8 +405,8 @@ TEST(SemiImplicitVae, TheSurrogateBoundRisesWithTheInnerDraws) {
   EXPECT_GT(before, first + 0.05);
 }
 
-// Lectures E1: parameters of q fitted to each image lose nothing to those of a network.
-TEST(AmortisationGap, IsPositiveAndVanishesWhereTheNetworkIsFree) {
+// parameters of q fitted to each image lose nothing to those of a network.
+TEST(AmortisationGap, LecturesE1IsPositiveAndVanishesWhereTheNetworkIsFree) {
   const auto model = tiny("vae", {{"latent", "2"}, {"hidden", "5"}});
   const Batch batch = {all_images(), {}};
   Noise noise(1, NoiseStream::kEvaluation, 0);

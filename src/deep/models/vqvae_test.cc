@@ -37,7 +37,7 @@ struct QuantiserTest : testing::Test {
   Noise noise{4, NoiseStream::kTraining, 0};
 };
 
-TEST_F(QuantiserTest, TakesTheNearestVectorAndPassesGradientsStraightThrough) {
+TEST_F(QuantiserTest, LecturesE6TakesTheNearestVectorAndPassesGradientsStraightThrough) {
   const auto vq = make({{"codes", "20"}, {"code-dimension", "3"}});
   Tensor vectors = noise.normal({200, 3}).set_requires_grad(true);
   const auto result = vq->quantise(vectors);
@@ -54,7 +54,7 @@ TEST_F(QuantiserTest, TakesTheNearestVectorAndPassesGradientsStraightThrough) {
   EXPECT_TRUE(vq->quantise(result.values.detach()).indices.equal(result.indices));
 }
 
-TEST_F(QuantiserTest, ByGradientTheCodebookIsPulledToItsVectors) {
+TEST_F(QuantiserTest, LecturesE6ByGradientTheCodebookIsPulledToItsVectors) {
   const auto vq = make({{"codes", "4"}, {"code-dimension", "2"}, {"codebook-update", "gradient"}});
   const Tensor vectors = noise.normal({30, 2});
   const auto result = vq->quantise(vectors);
