@@ -2,7 +2,6 @@
 // global section backward.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "exec/workspace.h"
@@ -524,7 +523,7 @@ void ExecutionPlan::run_block(LaneMatrix points, Index first, int used, std::spa
   load_points(points, first, used, w);
   std::fill_n(w.sums.data(), lanes, constants_[0]);
   std::fill_n(w.sums.data() + lanes, lanes, constants_[1]);
-  if (with_gradient) std::memset(w.adjoint.data(), 0, num_rows_ * lanes * sizeof(double));
+  if (with_gradient) std::fill_n(w.adjoint.data(), num_rows_ * lanes, 0.0);
   run_global_forward(w, with_gradient);
   for (const Plate& plate : plates_) run_plate(plate, w, with_gradient);
   if (with_gradient) run_global_reverse(w);

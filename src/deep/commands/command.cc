@@ -16,8 +16,8 @@ namespace vinci::deep {
 
 namespace {
 
-/// Also of an OpenBLAS with threads of its own, which libtorch does not tell: they would spin beside
-/// the others.
+/// Also of an OpenBLAS with threads of its own, which libtorch does not tell: they would spin
+/// beside the others.
 void set_num_threads(int count) {
   at::set_num_threads(count);
   if (void* set = dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))
