@@ -6,12 +6,12 @@
 
 #include "coding/network_model.h"
 #include "coding/strict_network.h"
+#include "coding/testing/network_file.h"
 #include "numeric/random/random_stream.h"
 
 namespace {
 
 using namespace vinci::coding;  // NOLINT: a single file
-using vinci::dataset::NamedTensor;
 using vinci::dataset::TensorFile;
 using vinci::numeric::RandomStream;
 
@@ -26,16 +26,9 @@ std::vector<float> normals(RandomStream& random, size_t n, double scale) {
 
 void add(TensorFile& file, RandomStream& random, const std::string& name, size_t inputs,
          size_t outputs) {
-  const auto put = [&](const std::string& part, std::vector<int64_t> sizes,
-                       const std::vector<float>& values) {
-    NamedTensor tensor{
-        "model/" + name + part, vinci::dataset::TensorType::kFloat32, std::move(sizes), {}};
-    tensor.bytes.assign(reinterpret_cast<const char*>(values.data()), 4 * values.size());
-    file.tensors.push_back(std::move(tensor));
-  };
-  put(".weight", {static_cast<int64_t>(outputs), static_cast<int64_t>(inputs)},
-      normals(random, inputs * outputs, 1 / std::sqrt(static_cast<double>(inputs))));
-  put(".bias", {static_cast<int64_t>(outputs)}, normals(random, outputs, 0.1));
+  testing::add_layer(file, name,
+                     normals(random, inputs * outputs, 1 / std::sqrt(static_cast<double>(inputs))),
+                     normals(random, outputs, 0.1));
 }
 
 TableModelPtr model_of(const std::string& likelihood, size_t outputs) {

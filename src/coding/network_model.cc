@@ -27,8 +27,6 @@ constexpr int kGridDraws = 1024;
 /// What q covers may be wider than what the model draws.
 constexpr double kGridMargin = 1.25;
 
-double bounded(double x, double limit) { return x != x ? 0 : std::clamp(x, -limit, limit); }
-
 /// The normal of n variables that a network's outputs describe: means, log scales and, where there
 /// are more, the rows of the factor below its diagonal, whose diagonal the scales are. Finite
 /// whatever the outputs are.

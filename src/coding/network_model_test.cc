@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "coding/codec.h"
+#include "coding/testing/network_file.h"
 #include "numeric/random/random_stream.h"
 #include "numeric/simd/target.h"
 #include "vinci/error.h"
@@ -16,14 +17,7 @@ namespace vinci::coding {
 namespace {
 
 using numeric::RandomStream;
-using testing::HasSubstr;
-
-dataset::NamedTensor tensor(const std::string& name, std::vector<int64_t> sizes,
-                            const std::vector<float>& values) {
-  dataset::NamedTensor out{"model/" + name, dataset::TensorType::kFloat32, std::move(sizes), {}};
-  out.bytes.assign(reinterpret_cast<const char*>(values.data()), 4 * values.size());
-  return out;
-}
+using ::testing::HasSubstr;
 
 void add_layer(dataset::TensorFile& file, RandomStream& random, const std::string& name,
                int64_t inputs, int64_t outputs, double gain = 1) {
@@ -32,8 +26,7 @@ void add_layer(dataset::TensorFile& file, RandomStream& random, const std::strin
     w = static_cast<float>(gain * random.normal() / std::sqrt(static_cast<double>(inputs)));
   std::vector<float> bias(static_cast<size_t>(outputs));
   for (float& b : bias) b = static_cast<float>(0.2 * random.normal());
-  file.tensors.push_back(tensor(name + ".weight", {outputs, inputs}, weight));
-  file.tensors.push_back(tensor(name + ".bias", {outputs}, bias));
+  testing::add_layer(file, name, weight, bias);
 }
 
 struct Likelihood {

@@ -12,17 +12,11 @@ namespace {
 constexpr double kSlots = 1 << kPixelPrecision;
 constexpr uint32_t kLevels = 256;
 
-/// NaN becomes 0.
-double clamped(double x, double limit) {
-  if (x != x) return 0;
-  return x < -limit ? -limit : (x > limit ? limit : x);
-}
-
 class BernoulliRow final : public RowDistribution {
  public:
   explicit BernoulliRow(std::span<const float> logits) : zeros_(logits.size()) {
     for (size_t i = 0; i < logits.size(); ++i) {
-      const double zeros = kSlots * strict_inv_logit(-clamped(logits[i], 700));
+      const double zeros = kSlots * strict_inv_logit(-bounded(logits[i], 700));
       zeros_[i] = static_cast<uint32_t>(std::clamp(zeros + 0.5, 1.0, kSlots - 1));
     }
   }
@@ -59,7 +53,7 @@ class Bernoulli final : public PixelLikelihood {
   double bits(std::span<const float> outputs, std::span<const uint32_t> symbols) const override {
     double nats = 0;
     for (size_t i = 0; i < outputs.size(); ++i) {
-      const double against = clamped(symbols[i] == 0 ? outputs[i] : -outputs[i], 700);
+      const double against = bounded(symbols[i] == 0 ? outputs[i] : -outputs[i], 700);
       nats +=
           against > 0 ? against + std::log1p(std::exp(-against)) : std::log1p(std::exp(against));
     }
@@ -196,10 +190,7 @@ class BetaBinomial final : public PixelLikelihood {
   /// exp(12 tanh(o / 12)).
   static double shape(float output) {
     constexpr double kLargest = 12;
-    const double x = clamped(output, 1e6) / kLargest;
-    const double e = strict_exp(-2 * std::fabs(x));
-    const double t = (1 - e) / (1 + e);
-    return strict_exp(x < 0 ? -kLargest * t : kLargest * t);
+    return strict_exp(kLargest * strict_tanh(bounded(output, 1e6) / kLargest));
   }
 };
 
@@ -218,14 +209,14 @@ class LogisticMixturePixel {
       return static_cast<double>(outputs[(part * components + k) * n + i]);
     };
     double largest = -1e30;
-    for (size_t k = 0; k < components; ++k) largest = std::max(largest, clamped(at(0, k), 1e6));
+    for (size_t k = 0; k < components; ++k) largest = std::max(largest, bounded(at(0, k), 1e6));
     double sum = 0;
     for (size_t k = 0; k < components; ++k)
-      sum += storage[k] = strict_exp(clamped(at(0, k), 1e6) - largest);
+      sum += storage[k] = strict_exp(bounded(at(0, k), 1e6) - largest);
     for (size_t k = 0; k < components; ++k) {
       storage[k] /= sum;
-      storage[components + k] = clamped(at(1, k), 1e6);
-      storage[2 * components + k] = strict_exp(-clamped(at(2, k), 7));
+      storage[components + k] = bounded(at(1, k), 1e6);
+      storage[2 * components + k] = strict_exp(-bounded(at(2, k), 7));
     }
   }
   Interval interval(uint32_t level) const {

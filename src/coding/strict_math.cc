@@ -98,6 +98,17 @@ double strict_inv_logit(double x) {
   return e / (1 + e);
 }
 
+double strict_tanh(double x) {
+  const double e = strict_exp(-2 * std::fabs(x));
+  const double y = (1 - e) / (1 + e);
+  return x < 0 ? -y : y;
+}
+
+double bounded(double x, double limit) {
+  if (x != x) return 0;
+  return x < -limit ? -limit : (x > limit ? limit : x);
+}
+
 double strict_normal_cdf(double x) {
   if (x != x) return kNan;
   const double a = std::fabs(x);

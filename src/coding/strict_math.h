@@ -22,6 +22,10 @@ inline double strict_exp2(double x) { return strict_exp(x * 0.6931471805599453);
 double strict_log_gamma(double x);
 /// 1 / (1 + e^-x).
 double strict_inv_logit(double x);
+/// (e^2x - 1) / (e^2x + 1), absolute error below 1e-15.
+double strict_tanh(double x);
+/// x between -limit and limit, 0 for NaN: a number that any output of a network can stand for.
+double bounded(double x, double limit);
 /// The standard normal distribution function, absolute error below 1e-15; about 100 operations.
 double strict_normal_cdf(double x);
 /// The same from a table: absolute error below 1.4e-11, about 10 operations.

@@ -31,11 +31,8 @@ bool strict_activation_named(const std::string& name, StrictActivation& activati
 
 float strict_activate(float x, StrictActivation activation) {
   switch (activation) {
-    case StrictActivation::kTanh: {
-      const double e = strict_exp(-2.0 * (x < 0 ? -x : x));
-      const double y = (1 - e) / (1 + e);
-      return static_cast<float>(x < 0 ? -y : y);
-    }
+    case StrictActivation::kTanh:
+      return static_cast<float>(strict_tanh(x));
     case StrictActivation::kRelu:
       return x > 0 ? x : 0;
     case StrictActivation::kLeakyRelu:

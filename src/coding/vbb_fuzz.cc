@@ -8,6 +8,7 @@
 
 #include "coding/codec.h"
 #include "coding/network_model.h"
+#include "coding/testing/network_file.h"
 #include "dataset/picture_table.h"
 #include "vinci/error.h"
 
@@ -34,14 +35,7 @@ TableModelPtr network() {
     std::vector<float> values(static_cast<size_t>(inputs * outputs));
     for (size_t i = 0; i < values.size(); ++i)
       values[i] = (i % 3 == 0 ? -1.0F : 0.5F) * (i % 7 == 0 ? 20.0F : 0.3F);
-    const auto put = [&](const std::string& part, std::vector<int64_t> sizes, size_t count) {
-      file.tensors.push_back({"model/" + name + part,
-                              vinci::dataset::TensorType::kFloat32,
-                              std::move(sizes),
-                              {reinterpret_cast<const char*>(values.data()), 4 * count}});
-    };
-    put(".weight", {outputs, inputs}, values.size());
-    put(".bias", {outputs}, static_cast<size_t>(outputs));
+    testing::add_layer(file, name, values, std::span(values).first(static_cast<size_t>(outputs)));
   };
   add("posterior", 9, 8);
   add("outputs", 4, 18);
