@@ -113,6 +113,12 @@ TEST(LowRankNormal, AgreesWithItsDenseForm) {
   EXPECT_LT((factor * factor.transpose() - expected).cwiseAbs().maxCoeff(), 1e-12);
 }
 
+TEST(LowRankNormal, OfRankZeroIsDiagonal) {
+  const FullRankNormal dense = LowRankNormal({1, -2}, {4, 0.25}, {}, {}).to_full_rank();
+  EXPECT_EQ(dense.mean(), (std::vector<double>{1, -2}));
+  EXPECT_EQ(dense.factor(), (std::vector<double>{2, 0, 0, 0.5}));
+}
+
 TEST(FullRankNormal, WhitenInvertsReparameterise) {
   const FullRankNormal q({1, 2, 3}, {2, 0, 0, 0.5, 1, 0, -1, 0.3, 0.7});
   const Matrix u = Matrix::Random(3, 9);

@@ -79,11 +79,13 @@ std::vector<double> LowRankNormal::marginal_sds() const {
 }
 
 FullRankNormal LowRankNormal::to_full_rank() const {
-  const auto q = map_basis(basis_, dim(), rank_);
-  const Matrix ql = q * map_square(core_, rank_).triangularView<Eigen::Lower>();
   const Vector root = map_vector(diagonal_).array().sqrt();
-  Matrix covariance = ql * ql.transpose() - q * q.transpose();
-  covariance.diagonal().array() += 1;
+  Matrix covariance = Matrix::Identity(dim(), dim());
+  if (rank_ > 0) {
+    const auto q = map_basis(basis_, dim(), rank_);
+    const Matrix ql = q * map_square(core_, rank_).triangularView<Eigen::Lower>();
+    covariance.noalias() += ql * ql.transpose() - q * q.transpose();
+  }
   // The factor of the scaled matrix, scaled afterwards: A may span many magnitudes, the core does
   // not.
   const Eigen::LLT<Matrix> llt(covariance);

@@ -38,7 +38,7 @@ TEST(Faso, StopsWhenItsAverageIsExact) {
   EXPECT_LE(r.rhat, 1.1);
   EXPECT_LT(r.mcse, 0.02);
   EXPECT_LT(r.iterations, 20000);
-  const auto& q = dynamic_cast<const MeanFieldNormal&>(*family.at(r.lambda));
+  const auto q = dynamic_cast<const MeanFieldNormal&>(*family.at(r.lambda));
   const MeanFieldNormal best = best_mean_field();
   EXPECT_LT(kl_divergence(q, best), 0.02);
   // A single iterate wanders farther off than the average, over the last of several runs.
@@ -75,7 +75,7 @@ TEST(Raabbvi, ReachesTheBestOfItsFamily) {
   ASSERT_GE(r.stages.size(), 3u);
   EXPECT_EQ(r.stages[1].rate, 0.15);
   EXPECT_LT(r.stages.back().divergence, r.stages[1].divergence);
-  const auto& q = dynamic_cast<const MeanFieldNormal&>(*family.at(r.lambda));
+  const auto q = dynamic_cast<const MeanFieldNormal&>(*family.at(r.lambda));
   const MeanFieldNormal best = best_mean_field();
   // The tolerance is 0.1 in the root of the symmetric divergence.
   EXPECT_LT(std::sqrt(kl_divergence(q, best) + kl_divergence(best, q)), 0.1);
