@@ -24,6 +24,7 @@ struct CompressCommand {
   std::string model = "auto";
   std::string fit;
   std::string parameters = "weights=theta,location=mu,scale=sigma";
+  std::string columns_of;
   double unit = 1;
   std::string save_model;
   std::string scheme = "bits-back";
@@ -92,12 +93,17 @@ int CompressCommand::run() {
   coding::LearnOptions learn;
   if (!fit.empty()) {
     const auto reader = dataset::open_table(input);
-    std::vector<int64_t> values;
-    while (reader->read(values, 4096) > 0) {
+    const size_t columns = reader->layout().columns;
+    if (!columns_of.empty()) {
+      learned = coding::make_component_model(
+          read_fitted_program(fit, columns_of, columns, unit, context));
+    } else {
+      std::vector<int64_t> values;
+      while (reader->read(values, 4096) > 0) {
+      }
+      learned = coding::make_component_model(coding::fitted_model(
+          read_fitted_parameters(fit, parameters), coding::fit_columns(values, columns), unit));
     }
-    learned = coding::make_component_model(
-        coding::fitted_model(read_fitted_parameters(fit, parameters),
-                             coding::fit_columns(values, reader->layout().columns), unit));
   } else if (learns(learn)) {
     learn.max_steps = steps;
     learn.seed = seed;
@@ -221,9 +227,15 @@ void add_compress(CLI::App& app, int& status) {
   compress
       ->add_option(
           "--fit", command->fit,
-          "instead of learning: posterior means from the record of vinci fit, as a mixture "
-          "or hidden Markov model of rounded normals or categories")
+          "instead of learning: posterior means from the record of vinci fit, with --table in "
+          "the program's own density, with --parameters in a mixture or hidden Markov model of "
+          "rounded normals or categories")
       ->type_name("RECORD");
+  compress
+      ->add_option("--table", command->columns_of,
+                   "of --fit: the variables of the program's data that the columns are, such as y; "
+                   "rows may have discrete parameters, alone or in a chain")
+      ->type_name("NAME,...");
   compress
       ->add_option("--parameters", command->parameters,
                    "of --fit: which of its parameters are weights, transitions, location, scale, "

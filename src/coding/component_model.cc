@@ -30,16 +30,17 @@ void visit_codes(ModelCodes& codes, Visit&& visit) {
     for (size_t k = 0; k < codes.emissions.components; ++k) {
       for (size_t i = 0; i < count; ++i) {
         const uint32_t limit = code_limit(column, i);
-        const int kind = column.shape == ColumnShape::kNormal ? 8 + static_cast<int>(i)
-                         : column.size == 2                   ? 2
-                         : column.size > kMaxCategories       ? 3 + static_cast<int>(i)
-                                                              : 7;
+        const int kind = column.shape == ColumnShape::kNormal  ? 8 + static_cast<int>(i)
+                         : column.shape == ColumnShape::kTable ? 10
+                         : column.size == 2                    ? 2
+                         : column.size > kMaxCategories        ? 3 + static_cast<int>(i)
+                                                               : 7;
         visit(kind, limit, codes.emissions.codes[at++]);
       }
     }
   }
 }
-constexpr int kCodeKinds = 10;
+constexpr int kCodeKinds = 11;
 
 /// The low bits of codes on fine grids, which are stored as they are.
 int plain_bits(uint32_t limit) { return limit == 65536 ? 8 : limit == 4096 ? 6 : 0; }
@@ -131,7 +132,8 @@ ModelCodes parse_model(std::string_view bytes) {
     const uint64_t shift = in.varint();
     const uint8_t shape = in.u8();
     in.require(run >= 1 && run <= num_columns - codes.emissions.columns.size() && size >= 1 &&
-               size <= kMaxColumnSymbols && shift < 64 && shape <= 1);
+               size <= kMaxColumnSymbols && shift < 64 &&
+               shape <= static_cast<uint8_t>(ColumnShape::kTable));
     if (!in.ok()) break;
     column.size = static_cast<uint32_t>(size);
     column.shift = static_cast<uint32_t>(shift);

@@ -65,10 +65,15 @@ uint16_t fine_code(double at) {
   return static_cast<uint16_t>(std::clamp(std::round(at), 0.0, kFine - 1.0));
 }
 
-enum class Family : uint8_t { kConstant, kBit, kCategorical, kSpikedLogistic, kNormal };
+// Of tables: log weights below the largest one, 4096 steps of 2^-8.
+constexpr uint32_t kTableWeights = 4096;
+constexpr double kTableSteps = 256;
+
+enum class Family : uint8_t { kConstant, kBit, kCategorical, kSpikedLogistic, kNormal, kTable };
 
 Family family_of(const Column& column) {
   if (column.shape == ColumnShape::kNormal) return Family::kNormal;
+  if (column.shape == ColumnShape::kTable) return Family::kTable;
   if (column.size == 1) return Family::kConstant;
   if (column.size == 2) return Family::kBit;
   return column.size <= kMaxCategories ? Family::kCategorical : Family::kSpikedLogistic;
@@ -104,6 +109,12 @@ FrequencyTable table_of(const Column& column, std::span<const uint16_t> codes) {
     case Family::kCategorical: {
       std::vector<double> weights;
       for (const uint16_t code : codes) weights.push_back(weight_of(code));
+      return FrequencyTable::from_weights(weights, kEmissionPrecision);
+    }
+    case Family::kTable: {
+      std::vector<double> weights;
+      for (const uint16_t code : codes)
+        weights.push_back(strict_exp(-static_cast<double>(code) / kTableSteps));
       return FrequencyTable::from_weights(weights, kEmissionPrecision);
     }
     case Family::kNormal: {
@@ -150,6 +161,7 @@ size_t codes_of_column(const Column& column) {
     case Family::kBit:
       return 1;
     case Family::kCategorical:
+    case Family::kTable:
       return column.size;
     case Family::kNormal:
       return 2;
@@ -174,6 +186,8 @@ uint32_t code_limit(const Column& column, size_t code) {
       return kLogWeights;
     case Family::kNormal:
       return kFine;
+    case Family::kTable:
+      return kTableWeights;
     case Family::kSpikedLogistic:
       break;
   }
@@ -309,6 +323,13 @@ void append_category_codes(std::vector<uint16_t>& codes, std::span<const double>
   for (const double x : probabilities) codes.push_back(weight_code(x / largest));
 }
 
+void append_table_codes(std::vector<uint16_t>& codes, std::span<const double> log_p) {
+  const double largest = *std::max_element(log_p.begin(), log_p.end());
+  for (const double x : log_p)
+    codes.push_back(static_cast<uint16_t>(
+        std::clamp(std::round((largest - x) * kTableSteps), 0.0, kTableWeights - 1.0)));
+}
+
 EmissionCodes estimate_emissions(std::vector<Column> columns, size_t components,
                                  std::span<const float> counts) {
   constexpr double kPriorRows = 1;
@@ -377,6 +398,7 @@ EmissionCodes estimate_emissions(std::vector<Column> columns, size_t components,
           break;
         }
         case Family::kNormal:
+        case Family::kTable:
           VINCI_CHECK(false);  // their parameters are given
       }
     }

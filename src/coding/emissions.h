@@ -24,7 +24,8 @@ inline constexpr size_t kMaxEmissionCells = size_t{1} << 25;
 /// size and both sides compute the same tables from it. For each column, for each component:
 /// 2 symbols: the logit of P(1); up to kMaxCategories: a log weight for each symbol; above: logits
 /// of the masses at the first and the last symbol, location and log scale of a logistic between. Of
-/// a normal: location and log scale, both on fine grids.
+/// a normal: location and log scale, both on fine grids; of a table: a log weight for each symbol,
+/// on a fine grid.
 struct EmissionCodes {
   size_t components = 1;
   std::vector<Column> columns;
@@ -85,6 +86,9 @@ class Emissions {
 void append_normal_codes(std::vector<uint16_t>& codes, const Column& column, double location,
                          double scale);
 void append_category_codes(std::vector<uint16_t>& codes, std::span<const double> probabilities);
+/// The same of a table, from log probabilities; what is below e^-16 of the
+/// largest one counts as that.
+void append_table_codes(std::vector<uint16_t>& codes, std::span<const double> log_p);
 
 /// The codes nearest to what maximises sum counts log p, with the column's overall distribution as
 /// a prior worth one row. counts: [column, symbol][component], as many cells as the columns have

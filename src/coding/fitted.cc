@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
 #include "vinci/error.h"
 
 namespace vinci::coding {
@@ -101,6 +102,37 @@ ModelCodes fitted_model(const FittedParameters& p, std::vector<Column> columns, 
       append_normal_codes(codes.emissions.codes, codes.emissions.columns[c], location, scale);
     }
   }
+  return codes;
+}
+
+ModelCodes tabulated_model(std::span<const double> initial, std::span<const double> transitions,
+                           std::vector<Column> columns,
+                           std::span<const std::vector<double>> log_p) {
+  const size_t n = initial.size();
+  size_t cells = 0;
+  for (const Column& column : columns) cells += column.size;
+  if (n > kMaxComponents || cells * n > kMaxEmissionCells)
+    misfit(fmt::format("{} components of {} symbols are more than can be coded.", n, cells));
+  ModelCodes codes;
+  codes.kind = transitions.empty() ? ModelKind::kMixture : ModelKind::kHmm;
+  codes.emissions.components = n;
+  const auto append_weights = [](std::vector<uint16_t>& out, std::span<const double> logs) {
+    std::vector<double> weights;
+    for (const double x : logs) weights.push_back(std::exp(x));
+    const std::vector<uint16_t> added = weight_codes(weights);
+    out.insert(out.end(), added.begin(), added.end());
+  };
+  append_weights(codes.weights, initial);
+  for (size_t k = 0; k * n < transitions.size(); ++k)
+    append_weights(codes.transitions, transitions.subspan(k * n, n));
+  for (size_t c = 0; c < columns.size(); ++c) {
+    VINCI_CHECK(log_p[c].size() == n * columns[c].size);
+    columns[c].shape = ColumnShape::kTable;
+    for (size_t k = 0; k < n; ++k)
+      append_table_codes(codes.emissions.codes,
+                         std::span(log_p[c]).subspan(k * columns[c].size, columns[c].size));
+  }
+  codes.emissions.columns = std::move(columns);
   return codes;
 }
 

@@ -27,4 +27,11 @@ struct FittedParameters {
 ModelCodes fitted_model(const FittedParameters& parameters, std::vector<Column> columns,
                         double unit);
 
+/// The mixture or, with transitions, hidden Markov model of these tables of log probabilities:
+/// `initial` [components], `transitions` [from][to], `log_p` of each column [components][symbols].
+/// Throws Error(kInput), a sentence, where there are
+/// more components or symbols than can be coded.
+ModelCodes tabulated_model(std::span<const double> initial, std::span<const double> transitions,
+                           std::vector<Column> columns, std::span<const std::vector<double>> log_p);
+
 }  // namespace vinci::coding

@@ -85,5 +85,38 @@ TEST(FittedModel, SaysWhatDoesNotFit) {
   EXPECT_THAT(message({{0.5, 0.5}, {}, {}, {}, {0.5, 0.5, 1, 0}}, 2), HasSubstr("one column"));
 }
 
+TEST(TabulatedModel, HasTheProbabilitiesOfItsTables) {
+  const auto logs = [](std::vector<double> p) {
+    for (double& x : p) x = std::log(x);
+    return p;
+  };
+  const std::vector<double> initial = logs({0.25, 0.75}), move = logs({0.9, 0.1, 0.4, 0.6});
+  const std::vector<std::vector<double>> emission = {logs({0.5, 0.3, 0.2, 0, 0.05, 0.95}),
+                                                     logs({0.9, 0.1, 0.3, 0.7})};
+  const std::vector<Column> columns = {{5, 3, 0}, {0, 2, 0}};
+  const ComponentModelPtr chain =
+      make_component_model(tabulated_model(initial, move, columns, emission));
+  EXPECT_EQ(chain->name(), "hmm:2");
+  const auto weight = [&](int z, uint32_t a, uint32_t b) {
+    return std::exp(emission[0][z * 3 + a] + emission[1][z * 2 + b]);
+  };
+  double p = 0;
+  for (int i = 0; i < 2; ++i)
+    for (int j = 0; j < 2; ++j)
+      p += std::exp(initial[i] + move[2 * i + j]) * weight(i, 0, 1) * weight(j, 2, 0);
+  const std::vector<uint32_t> rows = {0, 1, 2, 0};
+  // Log weights in steps of 1/256: at most 1/512 nats each.
+  EXPECT_NEAR(chain->evidence_bits(rows), -std::log2(p), 6.0 / 512 / std::log(2.0));
+  // Kept as bytes, it is the same model.
+  const ComponentModelPtr read = make_component_model(parse_model(chain->bytes()));
+  EXPECT_EQ(read->fingerprint(), chain->fingerprint());
+  const ComponentModelPtr mixture =
+      make_component_model(tabulated_model(initial, {}, columns, emission));
+  EXPECT_EQ(mixture->name(), "mixture:2");
+  const double q = 0.25 * weight(0, 1, 1) + 0.75 * weight(1, 1, 1);
+  EXPECT_NEAR(mixture->evidence_bits(std::vector<uint32_t>{1, 1}), -std::log2(q),
+              3.0 / 512 / std::log(2.0));
+}
+
 }  // namespace
 }  // namespace vinci::coding

@@ -13,8 +13,8 @@
 namespace vinci::coding {
 
 /// What the distribution of a column is in a component model: found from the number of its symbols,
-/// or a normal that is rounded to the integers.
-enum class ColumnShape : uint8_t { kBySize, kNormal };
+/// a normal that is rounded to the integers, or a probability for each symbol, on a fine grid.
+enum class ColumnShape : uint8_t { kBySize, kNormal, kTable };
 
 /// How the values of a column become symbols: symbol = (value - low) >> shift, 0 <= symbol < size;
 /// the `shift` bits below are coded as they are. Other values are not in the model's support.

@@ -33,6 +33,7 @@ void JointLogDensity::evaluate(LaneMatrix points, std::span<double> value,
                                MutableLaneMatrix gradient,
                                std::span<double> value_no_jacobian) const {
   density().plan->evaluate(points, value, gradient, value_no_jacobian);
+  if (gradient.data == nullptr) return;
   for (Index row = num_continuous_; row < gradient.rows; ++row) {
     std::fill_n(gradient.row(row), gradient.lanes, 0.0);
   }

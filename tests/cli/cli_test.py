@@ -13,6 +13,7 @@ import json
 import math
 import os
 import pathlib
+import random
 import re
 import resource
 import shutil
@@ -1624,6 +1625,48 @@ class Compress(VinciTest):
             done = self.vinci("compress", "y.csv", "-o", "x.vbb", "--fit", "mixture.fit.json", "--parameters", names)
             self.assertEqual(done.returncode, 2, done.err)
             self.assertRegex(done.err, pattern)
+
+    def test_a_program_with_discrete_latents_codes_its_data(self):
+        """The rate is -log p(data) of the program itself, its states summed out: latent classes of four answers."""
+        program = """data { int N; array[N, 4] int<lower=0, upper=1> y; }
+            parameters { simplex[2] share; ordered[2] first; matrix<lower=0, upper=1>[2, 3] p;
+                         array[N] int<lower=1, upper=2> group; }
+            model { share ~ dirichlet([2, 2]'); first ~ normal(0, 2); to_vector(p) ~ beta(2, 2);
+                    group ~ categorical(share);
+                    for (n in 1:N) { y[n, 1] ~ bernoulli_logit(first[group[n]]);
+                                     y[n, 2:4] ~ bernoulli(p[group[n]]); } }"""
+        uniform = random.Random(7).random
+        rows = []
+        for _ in range(400):
+            p = [0.2, 0.9, 0.7, 0.1] if uniform() < 0.4 else [0.8, 0.2, 0.3, 0.8]
+            rows.append([int(uniform() < q) for q in p])
+        self.write("classes.stan", program)
+        self.write("classes.json", json.dumps({"N": 400, "y": rows}))
+        self.write("y.csv", "".join(",".join(map(str, row)) + "\n" for row in rows))
+        fit = json.loads(self.expect(0, "fit", "classes.stan", "classes.json", "--json").out)
+        report = json.loads(self.expect(0, "compress", "y.csv", "-o", "y.vbb", "--fit", "classes.fit.json", "--table", "y",
+                                        "--json").out)
+        self.assertEqual(report["model"], "mixture:2")
+        mean = {name: row["mean"] for name, row in fit["parameters"].items()}
+        exact = 0
+        for row in rows:
+            total = 0
+            for k in (1, 2):
+                on = [1 / (1 + math.exp(-mean[f"first[{k}]"]))] + [mean[f"p[{k},{j}]"] for j in (1, 2, 3)]
+                total += mean[f"share[{k}]"] * math.prod(q if x else 1 - q for q, x in zip(on, row))
+            exact -= math.log(total)
+        # Log probabilities on a grid of 1/256.
+        self.assertAlmostEqual(report["negative_elbo_bits"] * math.log(2), exact, delta=1e-3 * exact)
+        self.assertLess(exact, -fit["elbo"])
+        self.assertLess(report["net_bits"], report["negative_elbo_bits"] * 1.001 + 8 * 150)
+        self.expect(0, "decompress", "y.vbb", "-o", "back.csv")
+        self.assertEqual((self.folder / "back.csv").read_bytes(), (self.folder / "y.csv").read_bytes())
+        self.write("narrow.csv", "1\n0\n")
+        self.expect_error(2, "1 columns; y of the program's data has 4", "compress", "narrow.csv", "-o", "x.vbb", "--fit",
+                          "classes.fit.json", "--table", "y")
+        self.expect_error(2, "no variable `yy`", "compress", "y.csv", "-o", "x.vbb", "--fit", "classes.fit.json", "--table", "yy")
+        (self.folder / "classes.stan").unlink()
+        self.expect_error(2, "cannot be used", "compress", "y.csv", "-o", "x.vbb", "--fit", "classes.fit.json", "--table", "y")
 
     def test_model_file_is_needed_and_checked(self):
         table = self.table(500)
