@@ -58,7 +58,7 @@ void measure(const model::Model& model, const ConjugateCoordinates* states,
   const auto count = static_cast<size_t>(fit.num_draws);
   const auto width = static_cast<size_t>(model.num_constrained());
   const auto extra = static_cast<size_t>(model.num_generated());
-  const std::vector<double> rows = constrain_draws(model, states, fit.draws, fit.num_draws, seed);
+  const std::vector<double> rows = constrain_draws(model, states, fit.draws, fit.num_draws, seed, 1);
   std::vector<double> generated(count * extra);
   const auto failed = model.generate(rows, generated, fit.num_draws, seed, 1);
   if (failed.num_failed > 0) {

@@ -52,7 +52,8 @@ Outcome fit(const LogDensity& given_density, const model::Model* model,
 /// drawn by `seed`; those that were not summed out are the last rows of the draws, and where
 /// coordinate ascent summed them out, `ascent` draws them.
 std::vector<double> constrain_draws(const model::Model& model, const ConjugateCoordinates* ascent,
-                                    std::span<const double> draws, Index count, uint64_t seed);
+                                    std::span<const double> draws, Index count, uint64_t seed,
+                                    int threads);
 
 /// What a verdict allows, in a sentence.
 std::string verdict_sentence(const diagnose::Verdict& verdict);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "numeric/parallel/thread_pool.h"
+
 namespace vinci::api {
 
 std::vector<int64_t> state_of_column(const model::Model& model) {
@@ -46,37 +48,48 @@ std::vector<double> shares(const std::vector<graph::DiscreteVariable>& variables
 
 /// E[p(z = k | theta)] over the draws.
 std::vector<double> exact_marginals(const model::Model& model, const ConjugateCoordinates* ascent,
-                                    const infer::FitResult& result) {
+                                    const infer::FitResult& result, int threads) {
   int64_t num_states = 0;
   for (const graph::DiscreteVariable& v : model.discrete_variables()) num_states += v.num_states();
   std::vector<double> sum(static_cast<size_t>(num_states), 0.0);
   // Without continuous parameters all draws are the same point.
   const Index count = result.dim == 0 ? 1 : result.num_draws;
-  const Index block = std::clamp<Index>(count, 1, 64);
-  std::vector<double> points(static_cast<size_t>(result.dim * block));
-  const std::vector<double> weights(static_cast<size_t>(block), 1.0 / static_cast<double>(count));
-  for (Index first = 0; first < count; first += block) {
-    const Index used = std::min(block, count - first);
-    for (Index l = 0; l < used; ++l) {
-      for (Index d = 0; d < result.dim; ++d) {
-        points[static_cast<size_t>(d * block + l)] =
-            result.draws[static_cast<size_t>((first + l) * result.dim + d)];
+  constexpr Index kBlock = 64;
+  const std::vector<double> weights(static_cast<size_t>(kBlock), 1.0 / static_cast<double>(count));
+  // Blocks of draws are dealt out to a fixed number of sums, so that these do not depend on
+  // `threads`.
+  constexpr Index kSums = 16;
+  const Index blocks = (count + kBlock - 1) / kBlock;
+  std::vector<std::vector<double>> sums(static_cast<size_t>(std::min(kSums, blocks)));
+  numeric::ThreadPool(threads).parallel_for(std::ssize(sums), [&](Index part) {
+    std::vector<double>& own = sums[static_cast<size_t>(part)];
+    own.assign(sum.size(), 0.0);
+    for (Index b = part; b < blocks; b += kSums) {
+      const Index first = b * kBlock, used = std::min(kBlock, count - first);
+      std::vector<double> points(static_cast<size_t>(result.dim * used));
+      for (Index l = 0; l < used; ++l) {
+        for (Index d = 0; d < result.dim; ++d) {
+          points[static_cast<size_t>(d * used + l)] =
+              result.draws[static_cast<size_t>((first + l) * result.dim + d)];
+        }
+      }
+      const LaneMatrix at{points.data(), result.dim, used, used};
+      if (model.is_marginal()) {
+        model.state_posterior().add_marginals(at, weights, own);
+      } else {
+        add_state_probabilities(*ascent, at, weights, own);
       }
     }
-    const LaneMatrix at{points.data(), result.dim, used, block};
-    if (model.is_marginal()) {
-      model.state_posterior().add_marginals(at, weights, sum);
-    } else {
-      add_state_probabilities(*ascent, at, weights, sum);
-    }
-  }
+  });
+  for (const std::vector<double>& own : sums)
+    for (size_t k = 0; k < sum.size(); ++k) sum[k] += own[k];
   return sum;
 }
 
 }  // namespace
 
 void note_states(const model::Model& model, const ConjugateCoordinates* ascent,
-                 const infer::FitResult& result, draws::RunRecord& record) {
+                 const infer::FitResult& result, int threads, draws::RunRecord& record) {
   const auto& variables = model.discrete_variables();
   if (variables.empty()) return;
   record.elimination = model.describe_elimination();
@@ -86,7 +99,7 @@ void note_states(const model::Model& model, const ConjugateCoordinates* ascent,
   }
   if (result.num_draws == 0) return;
   const std::vector<double> sum = model.is_marginal() || ascent != nullptr
-                                      ? exact_marginals(model, ascent, result)
+                                      ? exact_marginals(model, ascent, result, threads)
                                       : shares(variables, result);
   std::vector<size_t> first_state;
   size_t num_states = 0;

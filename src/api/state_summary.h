@@ -21,6 +21,6 @@ std::vector<int64_t> state_of_column(const model::Model& model);
 /// columns of the draws. `ascent`: null, or where the model has no density and coordinate ascent
 /// summed them out. Nothing where the model has no discrete parameters.
 void note_states(const model::Model& model, const ConjugateCoordinates* ascent,
-                 const infer::FitResult& result, draws::RunRecord& record);
+                 const infer::FitResult& result, int threads, draws::RunRecord& record);
 
 }  // namespace vinci::api

@@ -33,7 +33,7 @@ class StatePosterior {
 
  private:
   template <class Visit>
-  void for_each_point(LaneMatrix points, Visit visit) const;
+  void for_each_block(LaneMatrix points, Visit visit) const;
   int64_t count(int v) const { return variables_[static_cast<size_t>(v)].num_states(); }
 
   const std::vector<graph::CliqueTable>& cliques_;
