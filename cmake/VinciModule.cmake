@@ -110,16 +110,17 @@ function(vinci_simd_objects library)
     set(targets baseline)
     set(flags_baseline "")
   endif()
+  if(VINCI_FUZZ)
+    # Fuzzers look for what bytes do to readers; kernels see sanitizers in the tests, and take up to half an hour each to
+    # build so. A property of the sources, since options of targets come before those of vinci_options.
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)
+  endif()
   foreach(target IN LISTS targets)
     add_library(${library}_${target} OBJECT ${ARGN})
     target_link_libraries(${library}_${target} PRIVATE vinci_options)
     target_compile_definitions(${library}_${target} PRIVATE VINCI_TARGET=${target})
     target_compile_options(${library}_${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3> -fno-math-errno -fno-trapping-math
       ${flags_${target}})
-    if(VINCI_FUZZ)
-      # Fuzzers look for what bytes do to readers; kernels see sanitizers in the tests, and take minutes each to build so.
-      target_compile_options(${library}_${target} PRIVATE -fno-sanitize=all)
-    endif()
     target_sources(${library} PRIVATE $<TARGET_OBJECTS:${library}_${target}>)
     set_property(GLOBAL APPEND PROPERTY VINCI_OBJECTS $<TARGET_OBJECTS:${library}_${target}>)
   endforeach()

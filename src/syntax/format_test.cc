@@ -126,6 +126,16 @@ void expect_laws(const std::string& name, const std::string& text) {
   }
 }
 
+// Nothing that the formatter could keep: an error, expanded or not.
+TEST(Format, AnIncludeOfNothingIsAnError) {
+  for (const char* text : {"#include", "#include\n", "#include \"\"\nmodel {}"}) {
+    source::SourceMap sources;
+    source::DiagnosticSink sink;
+    parse(sources.add("m.stan", text), sources, sink, keep_includes());
+    EXPECT_TRUE(sink.has_errors()) << text;
+  }
+}
+
 TEST(Format, CommentsAnywhereKeepTheLaws) {
   // One comment, of each kind, at every gap between the tokens of a program.
   const std::vector<std::string> tokens = {

@@ -289,13 +289,13 @@ class Lexer {
       name = text_.substr(start, pos_ - start);
     }
     const Span where = span(begin, pos_);
-    if (!options_.expand_includes) {
-      result_.comments.push_back({where});
-      return;
-    }
     if (name.empty()) {
       sink_.error(DiagnosticKind::kSyntax, where, "#include names no file")
           .with_hint("write `#include \"file.stan\"`");
+      return;
+    }
+    if (!options_.expand_includes) {
+      result_.comments.push_back({where});
       return;
     }
     open_include(name, where);
