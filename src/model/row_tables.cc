@@ -285,12 +285,26 @@ class Reader {
     return (integer - out_.columns[c].low) >> out_.columns[c].shift;
   }
 
+  /// Of column c, `share` is done.
+  void report_progress(size_t c, double share) const {
+    if (build_.context == nullptr) return;
+    Progress p;
+    p.stage = "reading the program's tables";
+    p.fraction =
+        (static_cast<double>(c) + std::min(share, 1.0)) / static_cast<double>(sources_.size());
+    build_.context->progress(p);
+  }
+
   void read_emissions(size_t c) {
     RowTables::Column& column = out_.columns[c];
     const size_t states = out_.num_states;
     std::vector<double> best(states, -kInf);
+    const int64_t last = symbol_of(c, sources_[c].data_high);
     // Log probabilities up to a constant of each state; -inf where data of this value are refused.
+    int64_t looks = 0;
     const auto look = [&](int64_t symbol) {
+      report_progress(
+          c, static_cast<double>(looks++) / static_cast<double>(last + 1 + 2 * kNegligibleSymbols));
       const double x = number_of(c, symbol);
       std::vector<double> value(states, -kInf);
       if (!sources_[c].is_int || std::fabs(x) < 2147483648.0) {
@@ -310,7 +324,6 @@ class Reader {
       return true;
     };
     std::vector<std::vector<double>> above, below;
-    const int64_t last = symbol_of(c, sources_[c].data_high);
     for (int64_t s = 0; s <= last; ++s) above.push_back(look(s));
     const auto extend = [&](std::vector<std::vector<double>>& side, int64_t first, int64_t step) {
       std::vector<std::vector<double>> doubtful;

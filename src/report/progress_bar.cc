@@ -39,7 +39,7 @@ std::string progress_line(const Progress& progress, int width) {
   }
   double left = progress.remaining_seconds;
   // The first hundredth says little about the rest.
-  if (std::isnan(left) && known && fraction > 0.01)
+  if (std::isnan(left) && known && fraction > 0.01 && progress.elapsed_seconds > 0)
     left = progress.elapsed_seconds * (1 - fraction) / fraction;
   if (std::isfinite(left)) {
     tail += fmt::format("   {} left", duration_text(left < 1 ? std::ceil(left * 10) / 10 : left));
@@ -80,11 +80,18 @@ void ProgressBar::update(const Progress& progress) {
   if (!active_) return;
   const std::lock_guard lock(mutex_);
   const auto now = Clock::now();
+  if (progress.stage != stage_) {
+    stage_ = progress.stage;
+    stage_started_ = now;
+  }
   if (fixed_width_ == 0 && (now - started_ < kFirstShown || now - drawn_ < kInterval)) return;
   drawn_ = now;
   visible_ = true;
   // One column stays free: some terminals wrap when the last one is written.
-  const std::string line = fmt::format("{}{}", kEraseLine, progress_line(progress, width() - 1));
+  Progress shown = progress;
+  if (fixed_width_ == 0 && shown.elapsed_seconds == 0)
+    shown.elapsed_seconds = std::chrono::duration<double>(now - stage_started_).count();
+  const std::string line = fmt::format("{}{}", kEraseLine, progress_line(shown, width() - 1));
   std::fwrite(line.data(), 1, line.size(), stream_);
   std::fflush(stream_);
 }

@@ -18,7 +18,8 @@ namespace vinci::report {
 std::string progress_line(const Progress& progress, int width);
 
 /// Draws progress_line over itself, at most ten times a second and not in the first 0.3 s, so that
-/// short runs do not flicker. Does nothing if `stream` is no terminal (or TERM is `dumb`).
+/// short runs do not flicker. Where a run does not say how much time has passed, that of its stage
+/// counts. Does nothing if `stream` is no terminal (or TERM is `dumb`).
 /// Thread-safe.
 class ProgressBar {
  public:
@@ -48,6 +49,8 @@ class ProgressBar {
   int fixed_width_ = 0;  // 0: ask the terminal
   Clock::time_point started_ = Clock::now();
   Clock::time_point drawn_{};
+  std::string stage_;
+  Clock::time_point stage_started_{};
   bool visible_ = false;
   std::mutex mutex_;
 };

@@ -187,6 +187,8 @@ TEST(ProgressBar, LineFitsItsWidth) {
   for (int width = 1; width < 120; ++width) {
     EXPECT_LE(text_width(progress_line(p, width)), static_cast<size_t>(std::max(width, 10)));
   }
+  EXPECT_EQ(progress_line({.stage = "reading", .fraction = 0.5}, 60),
+            "reading  [###############...............]   50%");
   p.fraction = kNan;
   p.elbo = kNan;
   EXPECT_EQ(progress_line(p, 80), "natural gradient   12.0 s");
