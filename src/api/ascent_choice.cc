@@ -64,6 +64,12 @@ AscentChoice choose_ascent(const ProgramData& program, const model::Model& model
         .with_hint("leave out `--family` and `--point`, or the method");
     return choice;
   }
+  if (is_asked_for && !options.init.empty()) {
+    option_error(
+        sink, "coordinate ascent starts from messages, not from a point: `--init` would be ignored")
+        .with_hint("leave out `--init`, or the method; `--restarts` gives more starts");
+    return choice;
+  }
   ConjugateOptions own = conjugate_options;
   own.data_seed = program.seed;
   source::DiagnosticSink found;  // what is wrong with program or data, the model has said

@@ -384,6 +384,9 @@ model { z ~ bernoulli(0.3); target += 0.5 * z; k ~ categorical([0.2, 0.5, 0.3]')
                           "--discrete", "z=local,b=score")
         self.expect_error(2, "coordinate ascent is a method of its own; `--method bam` is another", "fit", f"{hmm}.stan",
                           f"{hmm}.json", "--discrete", "state=cavi", "--method", "bam")
+        self.write("init.json", "{}")
+        self.expect_error(2, "starts from messages, not from a point: `--init` would be ignored", "fit", f"{hmm}.stan",
+                          f"{hmm}.json", "--method", "cavi", "--init", "init.json")
         self.expect_error(2, "`--method cavi` handles discrete parameters by coordinate ascent", "fit", f"{hmm}.stan",
                           f"{hmm}.json", "--discrete", "state=local", "--method", "cavi")
         self.expect_error(2, "coordinate ascent chooses its family by itself", "fit", f"{hmm}.stan", f"{hmm}.json",
