@@ -21,6 +21,8 @@ import sys
 import time
 import zlib
 
+import results
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BERNOULLI = ["--latent", "50", "--hidden", "200,200", "--likelihood", "bernoulli"]
 GREY = ["--latent", "50", "--hidden", "200,200", "--likelihood", "beta-binomial"]
@@ -100,9 +102,7 @@ def main():
     if not arguments.data.is_dir():
         sys.exit(f"{arguments.data} is not there: give --data FOLDER")
     arguments.work.mkdir(parents=True, exist_ok=True)
-    results = ROOT / "experiments/results/bits_back.json"
-    results.parent.mkdir(exist_ok=True)
-    table = json.loads(results.read_text()) if results.exists() else {}
+    table = results.load("bits_back")
     for name in filter(None, arguments.only.split(",")) if arguments.only else SETS:
         kind, train, test, options, epochs, coding, published = SETS[name]
         epochs = arguments.epochs or epochs
@@ -135,7 +135,7 @@ def main():
                               "decode_images_per_second": count / decode}
         row["general"] = general(pixels, height, width)
         table[name] = row
-        results.write_text(json.dumps(table, indent=2) + "\n")
+        results.keep("bits_back", table)
     print(f"{'':20}{'published':>10}{'-ELBO':>9}{'net':>9}{'file':>9}{'overhead':>10}{'MC net':>9}   enc/s  dec/s"
           + "".join(f"{c:>8}" for c in ("gzip", "bzip2", "xz", "zstd", "png")))
     for name, row in table.items():

@@ -14,6 +14,8 @@ import os
 import subprocess
 import sys
 
+import results
+
 PUBLISHED = {"concrete": -111.3, "nvil": -112.5, "muprop": -111.7, "rebar": -111.6, "relax": -111.20, "disarm": None}
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -33,10 +35,8 @@ def main():
     def images(split):
         return os.path.join(arguments.data, f"binarized_mnist_{split}-images-idx3-ubyte.gz")
 
-    results = os.path.join(HERE, "results", "relax_table.json")
-    os.makedirs(os.path.dirname(results), exist_ok=True)
     os.makedirs(arguments.work, exist_ok=True)
-    done = json.load(open(results)) if os.path.exists(results) else {}
+    done = results.load("relax_table")
     for name in arguments.names or PUBLISHED:
         key = f"{name}, {arguments.steps} steps, rate {arguments.rate}, seed {arguments.seed}"
         if key in done:
@@ -61,9 +61,7 @@ def main():
         done[key] = {"estimator": name, "steps": arguments.steps, "rate": arguments.rate, "seconds": float(rows[-1]["seconds"]),
                      "training_elbo": max(float(row["bound"]) for row in rows), "test_elbo": evaluation["elbo"],
                      "test_L_100": evaluation["log_p"], "published_after_2000000": PUBLISHED.get(name)}
-        with open(results + ".part", "w") as file:
-            json.dump(done, file, indent=1)
-        os.replace(results + ".part", results)
+        results.keep("relax_table", done)
         print(json.dumps(done[key]), flush=True)
 
 

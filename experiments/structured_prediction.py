@@ -17,6 +17,8 @@ import subprocess
 import sys
 import time
 
+import results
+
 # m, estimator, bound and draws of it, published test -log p(lower | upper).
 ROWS = [
     (1, "concrete", "iwae", 1, 58.5), (1, "nvil", "elbo", 1, None), (1, "disarm", "elbo", 2, None),
@@ -70,9 +72,7 @@ def main():
     if folder is None:
         print(f"skipped: {arguments.data} has no binarized_mnist files")
         return
-    results = os.path.join(HERE, "results", "structured_prediction.json")
-    os.makedirs(os.path.dirname(results), exist_ok=True)
-    done = json.load(open(results)) if os.path.exists(results) else {}
+    done = results.load("structured_prediction")
     for m, estimator, bound, draws, published in ROWS:
         key = f"{estimator}, m = {m}, {arguments.minutes:g} minutes, rate {arguments.rate}, seed {arguments.seed}"
         if key in done or (arguments.m and m not in arguments.m):
@@ -91,9 +91,7 @@ def main():
         done[key] = {"estimator": estimator, "m": m, "steps": steps, "seconds": round(seconds), "rate": arguments.rate,
                      "images": e["images"], "test_L_1": e["elbo"], "test_L_100": e["log_p"], "test_L_100_error": e["log_p_error"],
                      "published_after_10000000": published}
-        with open(results + ".part", "w") as file:
-            json.dump(done, file, indent=1)
-        os.replace(results + ".part", results)
+        results.keep("structured_prediction", done)
         print(json.dumps(done[key]), flush=True)
 
 

@@ -224,18 +224,20 @@ void add_compress(CLI::App& app, int& status) {
                    "--save-model or vinci deep train wrote")
       ->type_name("MODEL")
       ->capture_default_str();
-  compress
-      ->add_option(
-          "--fit", command->fit,
-          "instead of learning: posterior means from the record of vinci fit, with --table in "
-          "the program's own density, with --parameters in a mixture or hidden Markov model of "
-          "rounded normals or categories")
-      ->type_name("RECORD");
+  CLI::Option* fit =
+      compress
+          ->add_option(
+              "--fit", command->fit,
+              "instead of learning: posterior means from the record of vinci fit, with --table in "
+              "the program's own density, with --parameters in a mixture or hidden Markov model of "
+              "rounded normals or categories")
+          ->type_name("RECORD");
   compress
       ->add_option("--table", command->columns_of,
                    "of --fit: the variables of the program's data that the columns are, such as y; "
                    "rows may have discrete parameters, alone or in a chain")
-      ->type_name("NAME,...");
+      ->type_name("NAME,...")
+      ->needs(fit);
   compress
       ->add_option("--parameters", command->parameters,
                    "of --fit: which of its parameters are weights, transitions, location, scale, "

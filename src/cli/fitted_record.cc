@@ -147,6 +147,7 @@ coding::ModelCodes read_fitted_program(const std::string& path, const std::strin
 
   model::RowTablesOptions options;
   options.unit = unit;
+  options.num_columns = columns;
   options.max_symbols = coding::kMaxColumnSymbols;
   for (std::string_view rest = table; !rest.empty();) {
     const std::string_view name = rest.substr(0, rest.find(','));
@@ -157,10 +158,6 @@ coding::ModelCodes read_fitted_program(const std::string& path, const std::strin
   build.context = &context;
   const model::RowTables tables =
       model::read_row_tables(typed, data, values_of(all_means(record, path)), options, build);
-  if (tables.columns.size() != columns)
-    throw Error(Error::Kind::kInput,
-                fmt::format("The table has {} columns; {} of the program's data has {}.", columns,
-                            table, tables.columns.size()));
   // Integrated over the parameters, data are less probable than at good values of them.
   const auto elbo = record.find("elbo");
   double cells = 0;

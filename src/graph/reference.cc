@@ -15,20 +15,6 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-double log_sum_exp(std::span<const double> x) {
-  double top = -kInf;
-  for (double v : x) top = std::max(top, v);
-  if (!(std::abs(top) < kInf)) {
-    for (double v : x) {
-      if (std::isnan(v)) return kNaN;
-    }
-    return top;
-  }
-  double sum = 0;
-  for (double v : x) sum += std::exp(v - top);
-  return top + std::log(sum);
-}
-
 double inv_logit(double x) {
   const double t = std::exp(-std::abs(x));
   return x >= 0 ? 1 / (1 + t) : t / (1 + t);
@@ -176,7 +162,7 @@ double reference_value(Op op, std::span<const double> x) {
       return sum;
     }
     case Op::kLogSumExp:
-      return log_sum_exp(x);
+      return numeric::log_sum_exp(x);
     case Op::kTable:  // what it holds is read through picks
       return 0;
     case Op::kPick:

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "lattice/sweep_schedule.h"
+#include "numeric/special/special.h"
 
 namespace vinci::lattice {
 
@@ -17,13 +18,6 @@ constexpr int kRowStep[8] = {-1, 1, 0, 0, -1, -1, 1, 1};
 constexpr int kColumnStep[8] = {0, 0, -1, 1, -1, 1, -1, 1};
 
 int num_directions(const Field& field) { return field.coupling.diagonal == 0 ? 4 : 8; }
-
-double log_sum_exp(const std::vector<double>& x) {
-  const double high = *std::max_element(x.begin(), x.end());
-  double sum = 0;
-  for (const double v : x) sum += std::exp(v - high);
-  return high + std::log(sum);
-}
 
 }  // namespace
 
@@ -192,13 +186,13 @@ double Sweeper::log_evidence_estimate() const {
     std::vector<double> left(num), right(num), pair;
     for (int column = 0; column < field_.width(); ++column) {
       const std::vector<double> b = log_belief(row, column);
-      const double log_z = log_sum_exp(b);
+      const double log_z = numeric::log_sum_exp(b);
       sum += log_z;
       for (const int d : {1, 3, 6, 7}) {
         const int r2 = row + kRowStep[d], c2 = column + kColumnStep[d];
         if (d >= directions || !inside(r2, c2)) continue;
         const std::vector<double> b2 = log_belief(r2, c2);
-        const double log_z2 = log_sum_exp(b2);
+        const double log_z2 = numeric::log_sum_exp(b2);
         for (int k = 0; k < levels; ++k) {
           const auto i = static_cast<size_t>(k);
           left[i] = b[i] - log_z - value(messages_[static_cast<size_t>(kOpposite[d])], r2, c2, k);
@@ -210,10 +204,10 @@ double Sweeper::log_evidence_estimate() const {
         //   = -strength + log(sum_k e^left_k sum_l e^right_l + (e^{2 strength} - 1) sum_k ...).
         pair.resize(num);
         for (size_t i = 0; i < num; ++i) pair[i] = left[i] + right[i];
-        const double apart = log_sum_exp(left) + log_sum_exp(right) - strength;
-        const double equal = log_sum_exp(pair) + strength +
+        const double apart = numeric::log_sum_exp(left) + numeric::log_sum_exp(right) - strength;
+        const double equal = numeric::log_sum_exp(pair) + strength +
                              (strength > 0 ? std::log1p(-std::exp(-2 * strength)) : -1e300);
-        sum += rho * log_sum_exp({apart, equal});
+        sum += rho * numeric::log_sum_exp(apart, equal);
       }
     }
     rows[static_cast<size_t>(r)] = sum;

@@ -8,6 +8,7 @@
 
 #include "data/json.h"
 #include "model/model.h"
+#include "numeric/special/special.h"
 #include "source/render.h"
 #include "syntax/parse.h"
 
@@ -81,14 +82,6 @@ AllStates all_states(const Model& model, const std::vector<double>& theta) {
   return all;
 }
 
-double log_sum_exp(const std::vector<double>& x) {
-  const double top = *std::max_element(x.begin(), x.end());
-  if (top == -kInf) return top;
-  double sum = 0;
-  for (double v : x) sum += std::exp(v - top);
-  return top + std::log(sum);
-}
-
 std::vector<double> marginals(const Model& model, const std::vector<double>& theta) {
   const StatePosterior& posterior = model.state_posterior();
   std::vector<double> sum(static_cast<size_t>(posterior.num_states()), 0.0);
@@ -109,7 +102,7 @@ void expect_sum_over_states(const std::string& program, const std::string& json 
       theta.push_back(0.8 * std::sin(1.7 * static_cast<double>(d) + point));
     }
     const AllStates all = all_states(model, theta);
-    const double expected = log_sum_exp(all.value);
+    const double expected = numeric::log_sum_exp(all.value);
     std::vector<double> gradient;
     const double got = log_density(model, theta, &gradient);
     EXPECT_NEAR(got, expected, 1e-11 * std::max(1.0, std::abs(expected)));
@@ -256,7 +249,7 @@ TEST(DiscreteModel, ChangePoint) {
     }
     log_p.push_back(lp);
   }
-  const double expected = log_sum_exp(log_p);
+  const double expected = numeric::log_sum_exp(log_p);
   EXPECT_NEAR(log_density(*built.model, {u[0], u[1]}), expected, 1e-12);
   const std::vector<double> p = marginals(*built.model, {u[0], u[1]});
   for (size_t s = 0; s < 16; ++s) EXPECT_NEAR(p[s], std::exp(log_p[s] - expected), 1e-12);
@@ -286,7 +279,7 @@ TEST(DiscreteModel, IsingGridAgainstBruteForce) {
     }
     log_p.push_back(lp);
   }
-  const double expected = log_sum_exp(log_p);
+  const double expected = numeric::log_sum_exp(log_p);
   for (int state = 0; state < 512; ++state) {
     for (int k = 0; k < 9; ++k) {
       if (((state >> k) & 1) != 0) up[size_t(k)] += std::exp(log_p[size_t(state)] - expected);
@@ -309,7 +302,7 @@ TEST(DiscreteModel, StatesAreDrawnFromTheirPosterior) {
   const Model& model = *built.model;
   const std::vector<double> theta = {0.7};
   const AllStates all = all_states(model, theta);
-  const double total = log_sum_exp(all.value);
+  const double total = numeric::log_sum_exp(all.value);
   constexpr Index kDraws = 40'000;
   const std::vector<double> points(kDraws, theta[0]);
   std::vector<double> out(5 * kDraws);
@@ -422,7 +415,7 @@ Enumerated enumerated() {
 
 TEST(Lectures, A1_ThreeFormsOfTheBoundAgree) {
   const Enumerated e = enumerated();
-  const double log_evidence = log_sum_exp(e.log_joint);
+  const double log_evidence = numeric::log_sum_exp(e.log_joint);
   double joint = 0, entropy = 0, likelihood = 0, kl_prior = 0, kl_posterior = 0;
   for (size_t s = 0; s < e.q.size(); ++s) {
     joint += e.q[s] * e.log_joint[s];

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "numeric/random/random_stream.h"
+#include "numeric/special/special.h"
 #include "vinci/error.h"
 
 namespace vinci::model {
@@ -25,14 +26,6 @@ constexpr size_t kBaseRows = 64;
 constexpr int kChecks = 16;
 
 [[noreturn]] void misfit(const std::string& message) { throw Error(Error::Kind::kInput, message); }
-
-double log_sum_exp(std::span<const double> x) {
-  const double largest = *std::max_element(x.begin(), x.end());
-  if (!(largest > -kInf)) return -kInf;
-  double sum = 0;
-  for (const double v : x) sum += std::exp(v - largest);
-  return largest + std::log(sum);
-}
 
 /// `z.3.2` as the name `z` and the indices {3, 2}.
 std::string split_name(const std::string& name, std::vector<int64_t>& indices) {
@@ -109,6 +102,9 @@ class Reader {
       for (size_t offset = 0; offset < stride; ++offset)
         add_column({name, offset, stride, value->is_int && options_.unit == 1, 0, 0}, *value);
     }
+    if (options_.num_columns > 0 && options_.num_columns != sources_.size())
+      misfit(fmt::format("The table has {} columns; {} of the program's data has {}.",
+                         options_.num_columns, fmt::join(options_.table, ", "), sources_.size()));
   }
 
   void add_column(Source source, const data::DataValue& value) {
@@ -346,7 +342,7 @@ class Reader {
       const std::span<double> row(column.log_p.data() + k * column.size, column.size);
       for (size_t s = 0; s < column.size; ++s)
         row[s] = s < below.size() ? below[below.size() - 1 - s][k] : above[s - below.size()][k];
-      const double total = log_sum_exp(row);
+      const double total = numeric::log_sum_exp(row);
       for (double& v : row) v -= total;
     }
   }
@@ -370,21 +366,20 @@ class Reader {
       constant_ = base_value_[0] - rows * emission[0];
       return;
     }
-    // With all rows in state i but the last one in j, the density has gained transition[i][j] -
-    // transition[i][i] and the difference of the emissions.
+    // With all rows in state i but the last one in j, the density depends on j by transition[i][j]
+    // and the emission of j; rows of probabilities sum to one.
     std::vector<double> transition(states * states);
     for (size_t i = 0; i < states; ++i) {
       const std::vector<double> value =
           evaluate(*base_model_, states,
                    [&](size_t lane, size_t row) { return row + 1 == num_rows_ ? lane : i; });
       const std::span<double> from(transition.data() + i * states, states);
-      for (size_t j = 0; j < states; ++j)
-        from[j] = value[j] - base_value_[i] - emission[j] + emission[i];
-      const double total = log_sum_exp(from);
+      for (size_t j = 0; j < states; ++j) from[j] = value[j] - emission[j];
+      const double total = numeric::log_sum_exp(from);
       for (double& v : from) v -= total;
       out_.initial[i] = base_value_[i] - (rows - 1) * from[i] - rows * emission[i];
     }
-    constant_ = log_sum_exp(out_.initial);
+    constant_ = numeric::log_sum_exp(out_.initial);
     for (double& v : out_.initial) v -= constant_;
     bool independent = true;
     for (size_t i = 0; i < states; ++i)
@@ -415,7 +410,7 @@ class Reader {
           w[k] += column.log_p[k * column.size + symbols[n * sources_.size() + c]];
         }
       }
-      const double total = log_sum_exp(w);
+      const double total = numeric::log_sum_exp(w);
       double u = random.uniform();
       size_t k = 0;
       for (; total > -kInf && k + 1 < states; ++k) {
@@ -506,12 +501,12 @@ double RowTables::log_marginal(const std::vector<size_t>& symbols) const {
       next[k] = initial[k];
       if (n > 0 && !transition.empty()) {
         for (size_t i = 0; i < num_states; ++i) from[i] = alpha[i] + transition[i * num_states + k];
-        next[k] = log_sum_exp(from);
+        next[k] = numeric::log_sum_exp(from);
       }
       for (size_t c = 0; c < columns.size(); ++c)
         next[k] += columns[c].log_p[k * columns[c].size + symbols[n * columns.size() + c]];
     }
-    const double total = log_sum_exp(next);
+    const double total = numeric::log_sum_exp(next);
     sum += total;
     for (double& v : next) v -= total;
     alpha = next;

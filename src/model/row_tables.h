@@ -39,6 +39,7 @@ struct RowTablesOptions {
   /// Variables of the data block that are the table's columns: each of N rows, or N rows times
   /// columns.
   std::vector<std::string> table;
+  size_t num_columns = 0;  // that they have to have; 0: any number
   /// A number of the program's data is `unit` times an integer; of variables of type int, 1.
   double unit = 1;
   size_t max_symbols = 1024;  // a column, a power of 2

@@ -1,5 +1,6 @@
 #include "numeric/special/special.h"
 
+#include <algorithm>
 #include <boost/math/special_functions/bessel.hpp>
 #include <boost/math/special_functions/bessel_prime.hpp>
 #include <boost/math/special_functions/beta.hpp>
@@ -174,6 +175,20 @@ double log_sum_exp(double a, double b) {
   const double high = a > b ? a : b;
   const double low = a > b ? b : a;
   return high + std::log1p(std::exp(low - high));
+}
+
+double log_sum_exp(std::span<const double> x) {
+  double top = -kInf;
+  for (const double v : x) top = std::max(top, v);
+  if (!(std::abs(top) < kInf)) {
+    for (const double v : x) {
+      if (std::isnan(v)) return v;
+    }
+    return top;
+  }
+  double sum = 0;
+  for (const double v : x) sum += std::exp(v - top);
+  return top + std::log(sum);
 }
 
 double std_normal_cdf(double x) { return 0.5 * std::erfc(-x * kSqrtHalf); }

@@ -4,6 +4,8 @@
 // thread.
 #pragma once
 
+#include <span>
+
 namespace vinci::numeric {
 
 /// log |Gamma(x)|; inf at 0, -1, -2, ... A few ulp.
@@ -22,6 +24,8 @@ double log1p_exp(double x);
 double log1m_exp(double x);
 double log_diff_exp(double a, double b);
 double log_sum_exp(double a, double b);
+/// log sum e^{x_i}; -inf of nothing, NaN where one is.
+double log_sum_exp(std::span<const double> x);
 
 /// Standard normal distribution function, its logarithm (accurate in the lower tail) and derivative
 /// of that (phi / Phi), its inverse, and its inverse at e^{log_p}.

@@ -144,5 +144,15 @@ TEST(Special, OthersAgainstDifferences) {
   EXPECT_NEAR(lchoose(10, 3), std::log(120.0), 1e-14);
 }
 
+TEST(Special, LogSumExpOfManyNumbers) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const std::vector<double> x = {1000, -inf, 1001, 999};
+  EXPECT_DOUBLE_EQ(log_sum_exp(x), 1001 + std::log(1 + std::exp(-1.0) + std::exp(-2.0)));
+  EXPECT_EQ(log_sum_exp(std::vector<double>{}), -inf);
+  EXPECT_EQ(log_sum_exp(std::vector<double>{-inf, -inf}), -inf);
+  EXPECT_EQ(log_sum_exp(std::vector<double>{0, inf}), inf);
+  EXPECT_TRUE(std::isnan(log_sum_exp(std::vector<double>{0, std::nan("")})));
+}
+
 }  // namespace
 }  // namespace vinci::numeric
